@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto'
+import type { Attribute, Recipe } from './recipe.ts'
+
+/** 24 lower-case hexadecimal characters. Source: docs/contract.md §1. */
+export type DeviceId = string
+
+export interface Tag {
+  readonly key: string
+  readonly value: string
+}
+
+export interface Device {
+  readonly id: DeviceId
+  /** Exactly as the device sent it; unique among all devices. */
+  readonly manufacturerId: string
+  readonly name: string
+  readonly deviceClass: string
+  readonly description: string
+  readonly tags: readonly Tag[]
+  /** Copied from the recipe at registration; later edits of the recipe do not reach this device. */
+  readonly attributes: readonly Attribute[]
+  /** ISO 8601, UTC. */
+  readonly registeredAt: string
+  /** A disabled device keeps everything but cannot log in. */
+  readonly disabled: boolean
+}
+
+/** A new device as `recipe` describes it. Source: docs/contract.md §1. */
+export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): Device {
+  return {
+    id: mintDeviceId(now),
+    manufacturerId,
+    name: `${recipe.deviceName} - ${manufacturerId}`,
+    deviceClass: recipe.deviceClass,
+    description: recipe.description,
+    tags: [
+      ...recipe.tags,
+      { key: 'manufacturerId', value: manufacturerId },
+      { key: 'DeviceRecipe', value: recipe.name },
+    ],
+    attributes: recipe.attributes.map((attribute) => ({ ...attribute })),
+    registeredAt: now.toISOString(),
+    disabled: false,
+  }
+}
+
+/** Seconds since 1970 in 8 hexadecimal characters, then 64 random bits: listings come out in order of registration. */
+function mintDeviceId(now: Date): DeviceId {
+  const seconds = Math.floor(now.getTime() / 1000) % 2 ** 32
+  return seconds.toString(16).padStart(8, '0') + randomBytes(8).toString('hex')
+}
+
+const DEVICE_ID = /^[0-9a-f]{24}$/
+
+export const isDeviceId = (text: string): boolean => DEVICE_ID.test(text)
