@@ -53,3 +53,15 @@ function mintDeviceId(now: Date): DeviceId {
 const DEVICE_ID = /^[0-9a-f]{24}$/
 
 export const isDeviceId = (text: string): boolean => DEVICE_ID.test(text)
+
+const MAX_MANUFACTURER_ID_CHARACTERS = 243
+
+/**
+ * Whether a text can be a manufacturer ID: 1–243 Unicode characters, not only white space, no control character, no
+ * half of a surrogate pair. Source: docs/contract.md §1.
+ */
+export function isManufacturerId(text: string): boolean {
+  if (text.trim() === '' || /[\p{Cc}\p{Cs}]/u.test(text)) return false
+  // Never more characters than UTF-16 units, so the cheap test comes first.
+  return text.length <= 2 * MAX_MANUFACTURER_ID_CHARACTERS && Array.from(text).length <= MAX_MANUFACTURER_ID_CHARACTERS
+}

@@ -1,0 +1,22 @@
+import type { Duplex } from 'node:stream'
+
+export type Transport = 'tcp' | 'tls' | 'ws' | 'wss'
+
+/** What admission hears about a connection that it let in. Closing is heard from the stream itself. */
+export interface Ticket {
+  /** A whole CONNECT has been read; an answer is owed. */
+  connectRead(): void
+  /** CONNACK 0 was written: the deadline and the cap on those not logged in no longer apply. */
+  loggedIn(): void
+}
+
+/** The other end of a connection, as far as it is known before it has said anything. */
+export interface Peer {
+  /** IP address, without a port. */
+  readonly address: string
+  readonly transport: Transport
+  readonly ticket: Ticket
+}
+
+/** Takes over a stream whose bytes are MQTT, whatever carried them here. */
+export type Accept = (stream: Duplex, peer: Peer) => void

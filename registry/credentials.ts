@@ -1,0 +1,78 @@
+import { argon2id, hash, verify } from 'argon2'
+import type { AccessKey } from './access-key.ts'
+import type { HashGate } from './hash-gate.ts'
+import type { Secret } from './secret.ts'
+import { VerifiedSecrets } from './verified-secrets.ts'
+
+/**
+ * 256 random bits cannot be guessed at any speed, so hashing protects them by being one-way, not by being slow.
+ * docs/adr/0002 explains. `memoryCost` is in KiB.
+ */
+const GENERATED = { type: argon2id, memoryCost: 1024, timeCost: 1, parallelism: 1 } as const
+
+/** For secrets that a person chose or brought along. Source: OWASP Password Storage Cheat Sheet, argon2id. */
+const CHOSEN = { type: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+export const REMEMBERED_SECRETS = 100_000
+
+/** Hashes access secrets and checks them. argon2 is reached through this file alone. */
+export class Credentials {
+  readonly #gate: HashGate
+  readonly #verified: VerifiedSecrets
+  readonly #underWay = new Map<string, Promise<boolean>>()
+  readonly #unknownKeyHash: Promise<string>
+
+  constructor(gate: HashGate, rememberedSecrets: number = REMEMBERED_SECRETS) {
+    this.#gate = gate
+    this.#verified = new VerifiedSecrets(rememberedSecrets)
+    // Verified for access keys that do not exist: they cost what a device's key costs.
+    this.#unknownKeyHash = gate.run(() => hash('no access key has this secret', GENERATED))
+  }
+
+  get backlogMs(): number {
+    return this.#gate.backlogMs
+  }
+
+  /** @returns the PHC string of a secret that Mooring minted. */
+  hashGenerated(secret: Secret): Promise<string> {
+    return this.#gate.run(() => hash(secret.reveal(), GENERATED))
+  }
+
+  /** @returns the PHC string of a secret that came from outside. */
+  hashChosen(secret: Secret): Promise<string> {
+    return this.#gate.run(() => hash(secret.reveal(), CHOSEN))
+  }
+
+  /** Whether this very secret was verified for this key before and nothing was revoked since. Costs no hash. */
+  remembers(accessKey: string, accessSecret: string): boolean {
+    return this.#verified.has(accessKey, this.#verified.digest(accessKey, accessSecret))
+  }
+
+  remember(accessKey: string, accessSecret: string): void {
+    this.#verified.add(accessKey, this.#verified.digest(accessKey, accessSecret))
+  }
+
+  /** To be called whenever a secret stops being valid: rotate, disable, delete. */
+  forget(accessKey: string): void {
+    this.#verified.forget(accessKey)
+  }
+
+  /**
+   * Costs one hash, whether the key exists or not. The same question asked again meanwhile gets the same answer: a
+   * device that opens fifty connections at once is one guess.
+   */
+  verify(key: AccessKey | undefined, accessKey: string, accessSecret: string): Promise<boolean> {
+    const question = `${key?.secretHash} ${this.#verified.digest(accessKey, accessSecret).toString('base64')}`
+    const asked = this.#underWay.get(question)
+    if (asked !== undefined) return asked
+    const answer = this.#verify(key, accessSecret).finally(() => this.#underWay.delete(question))
+    this.#underWay.set(question, answer)
+    return answer
+  }
+
+  async #verify(key: AccessKey | undefined, accessSecret: string): Promise<boolean> {
+    const secretHash = key?.secretHash ?? (await this.#unknownKeyHash)
+    const matches = await this.#gate.run(() => verify(secretHash, accessSecret))
+    return matches && key !== undefined
+  }
+}

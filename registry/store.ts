@@ -1,0 +1,161 @@
+import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
+import type { Device, DeviceId } from './device.ts'
+import type { StoreLevel, Writer, WriteOperation } from '../storage/index.ts'
+
+/** The part of an open database that the registry needs. */
+export interface RegistryDatabase {
+  readonly level: StoreLevel
+  readonly writer: Pick<Writer, 'write'>
+}
+
+/** A manufacturer ID that is this caller's until it is released. */
+export interface Claim {
+  release(): void
+}
+
+/**
+ * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
+ * and returns when it is on disk.
+ *
+ * devices: device ID → device · by-manufacturer-id: manufacturer ID → device ID
+ * access-keys: access key → key record · keys-by-device: device ID → access key
+ * service-keys: name → access key
+ */
+export class RegistryStore {
+  readonly #writer: RegistryDatabase['writer']
+  readonly #devices
+  readonly #byManufacturerId
+  readonly #accessKeys
+  readonly #keysByDevice
+  readonly #serviceKeys
+  readonly #claims = new Map<string, Promise<void>>()
+
+  constructor({ level, writer }: RegistryDatabase) {
+    this.#writer = writer
+    this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
+    this.#byManufacturerId = level.sublevel('by-manufacturer-id')
+    this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
+    this.#keysByDevice = level.sublevel('keys-by-device')
+    this.#serviceKeys = level.sublevel('service-keys')
+  }
+
+  /** Resolves when reads can be answered. */
+  async open(): Promise<void> {
+    const rooms = [this.#devices, this.#byManufacturerId, this.#accessKeys, this.#keysByDevice, this.#serviceKeys]
+    await Promise.all(rooms.map((room) => room.open()))
+  }
+
+  /**
+   * Reserves `manufacturerId`. LevelDB has no compare-and-swap and one process owns the database, so the reservation is
+   * in memory. A second caller waits for what becomes of the first.
+   *
+   * @returns undefined when a device has it.
+   */
+  async claim(manufacturerId: string): Promise<Claim | undefined> {
+    for (;;) {
+      if (this.#byManufacturerId.getSync(manufacturerId) !== undefined) return undefined
+      const other = this.#claims.get(manufacturerId)
+      if (other === undefined) break
+      await other
+    }
+    const claim = new MemoryClaim(() => this.#claims.delete(manufacturerId))
+    this.#claims.set(manufacturerId, claim.released)
+    return claim
+  }
+
+  /** The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed. */
+  async insertDevice(device: Device, key: DeviceKey): Promise<void> {
+    await this.#writer.write([
+      { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
+      { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
+      this.#putKey(key),
+      { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
+    ])
+  }
+
+  /** A device and its key, both changed together. */
+  async updateDevice(device: Device, key: DeviceKey): Promise<void> {
+    await this.#writer.write([
+      { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
+      this.#putKey(key),
+    ])
+  }
+
+  async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
+    await this.#writer.write([
+      { type: 'del', sublevel: this.#devices, key: device.id },
+      { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
+      { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
+      { type: 'del', sublevel: this.#keysByDevice, key: device.id },
+    ])
+  }
+
+  async insertServiceKey(key: ServiceKey): Promise<void> {
+    await this.#writer.write([
+      this.#putKey(key),
+      { type: 'put', sublevel: this.#serviceKeys, key: key.name, value: key.accessKey },
+    ])
+  }
+
+  async deleteServiceKey(key: ServiceKey): Promise<void> {
+    await this.#writer.write([
+      { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
+      { type: 'del', sublevel: this.#serviceKeys, key: key.name },
+    ])
+  }
+
+  findAccessKey(accessKey: string): AccessKey | undefined {
+    return this.#accessKeys.getSync(accessKey)
+  }
+
+  findDevice(id: DeviceId): Device | undefined {
+    return this.#devices.getSync(id)
+  }
+
+  findDeviceId(manufacturerId: string): DeviceId | undefined {
+    return this.#byManufacturerId.getSync(manufacturerId)
+  }
+
+  findDeviceKey(id: DeviceId): DeviceKey | undefined {
+    const accessKey = this.#keysByDevice.getSync(id)
+    const key = accessKey === undefined ? undefined : this.#accessKeys.getSync(accessKey)
+    return key?.kind === 'device' ? key : undefined
+  }
+
+  findServiceKey(name: string): ServiceKey | undefined {
+    const accessKey = this.#serviceKeys.getSync(name)
+    const key = accessKey === undefined ? undefined : this.#accessKeys.getSync(accessKey)
+    return key?.kind === 'service' ? key : undefined
+  }
+
+  async listDevices(limit: number, after: DeviceId | undefined): Promise<Device[]> {
+    return await this.#devices.values({ limit, ...(after === undefined ? {} : { gt: after }) }).all()
+  }
+
+  async listServiceKeys(): Promise<ServiceKey[]> {
+    const accessKeys = await this.#serviceKeys.values().all()
+    return accessKeys.flatMap((accessKey) => {
+      const key = this.#accessKeys.getSync(accessKey)
+      return key?.kind === 'service' ? [key] : []
+    })
+  }
+
+  #putKey(key: AccessKey): WriteOperation {
+    return { type: 'put', sublevel: this.#accessKeys, key: key.accessKey, value: key, valueEncoding: 'json' }
+  }
+}
+
+class MemoryClaim implements Claim {
+  readonly released: Promise<void>
+  #release!: () => void
+
+  constructor(forget: () => void) {
+    this.released = new Promise<void>((resolve) => {
+      this.#release = resolve
+    }).then(forget)
+  }
+
+  release(): void {
+    this.#release()
+  }
+}

@@ -1,0 +1,263 @@
+import { Level } from 'level'
+import { randomUUID } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StorageError } from './errors.ts'
+import { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, syncFolder, systemCode, writeFileDurably } from './files.ts'
+import { findDamage } from './integrity.ts'
+import { Witness, type Reached } from './witness.ts'
+import { Writer, type StoreLevel } from './writer.ts'
+
+/** The layout of the data folder that this version reads and writes. */
+export const FORMAT = 1
+
+/** `mooring.json`: says what the folder is. `creating` until the first start has come through. */
+interface Identity {
+  readonly format: number
+  readonly storeId: string
+  readonly state: 'creating' | 'ready'
+}
+
+/** The open store. One process has it at a time. */
+export interface Database {
+  readonly level: StoreLevel
+  readonly writer: Writer
+  readonly folder: string
+  /** Counts the starts, from 1. */
+  readonly bootNumber: number
+  /** Whether this start made the store. */
+  readonly created: boolean
+  close(): Promise<void>
+}
+
+/** Written by Mooring, so that a folder that holds one of them is not new, whatever else it lacks. */
+const WITNESS = 'witness'
+const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
+
+/**
+ * Opens the store below `folder`, and makes it when the folder is missing or new.
+ *
+ * @throws {StorageError} when the store is in use, damaged, incomplete or of a newer format. Never starts as new over
+ * old data.
+ */
+export async function openDatabase(folder: string): Promise<Database> {
+  await prepareFolder(folder)
+  const identity = await identify(folder)
+  const store = join(folder, 'store')
+  const witnessPath = join(folder, WITNESS)
+  const created = identity.state === 'creating'
+
+  const witness = await openWitness(witnessPath, created)
+  try {
+    const reached = readWitness(witness, witnessPath)
+    if (!created) await refuseDamage(store, reached)
+    const level = await openLevel(store, created, reached)
+    try {
+      const meta = await readMeta(level, identity, folder)
+      if (!created) refuseLoss(meta, reached, store, witnessPath)
+
+      const bootNumber = meta.boot + 1
+      const writer = new Writer(
+        level,
+        meta.commit,
+        (commit) => ({ type: 'put', sublevel: metaOf(level), key: 'commit', value: `${commit}` }),
+        (commit) => witness.write({ boot: bootNumber, commit, pid: process.pid }),
+      )
+      await writer.write([
+        { type: 'put', sublevel: metaOf(level), key: 'format', value: `${FORMAT}` },
+        { type: 'put', sublevel: metaOf(level), key: 'store-id', value: identity.storeId },
+        { type: 'put', sublevel: metaOf(level), key: 'boot', value: `${bootNumber}` },
+      ])
+      if (created) {
+        await syncFolder(store)
+        await writeIdentity(folder, { ...identity, state: 'ready' })
+      }
+      return {
+        level,
+        writer,
+        folder,
+        bootNumber,
+        created,
+        close: async () => {
+          await writer.flush()
+          await level.close()
+          witness.close()
+        },
+      }
+    } catch (error) {
+      await level.close()
+      throw error
+    }
+  } catch (error) {
+    witness.close()
+    throw error
+  }
+}
+
+async function prepareFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER_MODE })
+    // Also for a folder that was there before: what it will hold is for its owner alone.
+    if (((await stat(folder)).mode & 0o777) !== PRIVATE_FOLDER_MODE) await chmod(folder, PRIVATE_FOLDER_MODE)
+  } catch (cause) {
+    throw new StorageError(
+      `The data folder ${folder} cannot be used: ${messageOf(cause)}.`,
+      'Give a folder that this user owns, with --data DIR or MOORING_DATA.',
+      { cause },
+    )
+  }
+}
+
+async function identify(folder: string): Promise<Identity> {
+  const path = join(folder, 'mooring.json')
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw unreadable(path, error)
+  })
+  if (text === undefined) return await startNew(folder, path)
+
+  const identity = parseIdentity(text)
+  if (identity === undefined) {
+    throw new StorageError(`${path} is damaged: it does not hold format, storeId and state.`, RESTORE)
+  }
+  if (identity.format > FORMAT) {
+    throw new StorageError(
+      `${path} says format ${identity.format}; this version of Mooring knows formats up to ${FORMAT}.`,
+      'Start the newer version of Mooring that wrote it, or restore a backup made before the upgrade.',
+    )
+  }
+  if (identity.state === 'ready' && !(await readdir(folder)).includes('store')) {
+    throw new StorageError(`${join(folder, 'store')} is missing, and ${path} says that it was there.`, RESTORE)
+  }
+  return identity
+}
+
+async function startNew(folder: string, path: string): Promise<Identity> {
+  const names = await readdir(folder)
+  const old = ['store', ...OWN_FILES].find((name) => names.includes(name))
+  if (old !== undefined) {
+    throw new StorageError(`${path} is missing, but ${join(folder, old)} is there: the folder is not whole.`, RESTORE)
+  }
+  const identity: Identity = { format: FORMAT, storeId: randomUUID(), state: 'creating' }
+  await writeIdentity(folder, identity)
+  return identity
+}
+
+const writeIdentity = (folder: string, identity: Identity): Promise<void> =>
+  writeFileDurably(join(folder, 'mooring.json'), `${JSON.stringify(identity)}\n`)
+
+function parseIdentity(text: string): Identity | undefined {
+  try {
+    const { format, storeId, state }: Record<string, unknown> = Object(JSON.parse(text))
+    if (!Number.isSafeInteger(format) || typeof storeId !== 'string') return undefined
+    if (state !== 'creating' && state !== 'ready') return undefined
+    return { format: Number(format), storeId, state }
+  } catch {
+    return undefined
+  }
+}
+
+async function openWitness(path: string, created: boolean): Promise<Witness> {
+  try {
+    if (created) await writeFile(path, '', { flag: 'a', mode: PRIVATE_FILE_MODE })
+    return new Witness(path)
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw unreadable(path, cause)
+    throw new StorageError(
+      `${path} is missing: without it nobody can tell whether the store beside it is the newest.`,
+      `${RESTORE} If nothing else was lost, accept the store as it is with: touch ${path}`,
+      { cause },
+    )
+  }
+}
+
+function readWitness(witness: Witness, path: string): Reached | undefined {
+  const reached = witness.read()
+  if (reached !== 'unreadable') return reached
+  throw new StorageError(
+    `${path} is damaged.`,
+    `${RESTORE} If nothing else was lost, accept the store as it is with: truncate -s 0 ${path}`,
+  )
+}
+
+async function refuseDamage(store: string, reached: Reached | undefined): Promise<void> {
+  try {
+    const damage = await findDamage(store)
+    if (damage === undefined) return
+    throw new StorageError(`The store is damaged: ${damage.file} ${damage.problem}.`, RESTORE)
+  } catch (error) {
+    // Another process that writes there now looks like damage to one that only reads along.
+    if (reached !== undefined && reached.pid !== process.pid && isRunning(reached.pid)) {
+      throw inUse(store, reached, error)
+    }
+    throw error instanceof StorageError ? error : unreadable(store, error)
+  }
+}
+
+async function openLevel(store: string, created: boolean, reached: Reached | undefined): Promise<StoreLevel> {
+  const level = new Level(store)
+  try {
+    await level.open({ createIfMissing: created })
+    return level
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    if (systemCode(cause) === 'LEVEL_LOCKED') throw inUse(store, reached, cause)
+    throw new StorageError(`The store ${store} does not open: ${messageOf(cause)}.`, RESTORE, { cause })
+  }
+}
+
+const metaOf = (level: StoreLevel) => level.sublevel('meta')
+
+async function readMeta(level: StoreLevel, identity: Identity, folder: string): Promise<Reached> {
+  const [format, storeId, boot, commit] = await metaOf(level).getMany(['format', 'store-id', 'boot', 'commit'])
+  if (identity.state === 'ready' && storeId !== identity.storeId) {
+    throw new StorageError(
+      `${join(folder, 'store')} and ${join(folder, 'mooring.json')} do not belong together.`,
+      storeId === undefined ? `The store has lost its records. ${RESTORE}` : RESTORE,
+    )
+  }
+  if (format !== undefined && Number(format) > FORMAT) {
+    throw new StorageError(
+      `${join(folder, 'store')} has format ${format}; this version of Mooring knows formats up to ${FORMAT}.`,
+      'Start the newer version of Mooring that wrote it, or restore a backup made before the upgrade.',
+    )
+  }
+  return { boot: Number(boot ?? 0), commit: Number(commit ?? 0), pid: 0 }
+}
+
+function refuseLoss(meta: Reached, reached: Reached | undefined, store: string, witnessPath: string): void {
+  if (reached === undefined || (meta.boot >= reached.boot && meta.commit >= reached.commit)) return
+  throw new StorageError(
+    `${store} has lost its newest records: it ends at commit ${meta.commit} of start ${meta.boot}, ` +
+      `and ${witnessPath} saw commit ${reached.commit} of start ${reached.boot}.`,
+    `${RESTORE} To go on without the lost records: truncate -s 0 ${witnessPath}`,
+  )
+}
+
+const RESTORE = 'Restore the whole data folder from a backup, or start with another folder (--data DIR).'
+
+function inUse(store: string, reached: Reached | undefined, cause?: unknown): StorageError {
+  const holder = reached !== undefined && isRunning(reached.pid) ? `process ${reached.pid}` : 'another process'
+  return new StorageError(
+    `The store ${store} is in use by ${holder}.`,
+    'Stop that server first, or start this one with another folder (--data DIR).',
+    { cause },
+  )
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return systemCode(error) === 'EPERM'
+  }
+}
+
+const unreadable = (path: string, cause: unknown): StorageError =>
+  new StorageError(
+    `${path} cannot be read: ${messageOf(cause)}.`,
+    'Start Mooring as the user who owns the data folder, or give that user the folder back (chown -R).',
+    { cause },
+  )
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

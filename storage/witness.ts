@@ -1,0 +1,48 @@
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { PRIVATE_FILE_MODE } from './files.ts'
+
+/** What the store had reached, kept beside it: LevelDB itself does not notice that its newest log was lost. */
+export interface Reached {
+  /** The number of the last start. */
+  readonly boot: number
+  /** The number of the last commit. */
+  readonly commit: number
+  /** The process that started then. */
+  readonly pid: number
+}
+
+// Constant width, so that one small write in place replaces one value by the next and is never half of both.
+const format = ({ boot, commit, pid }: Reached): string =>
+  `boot ${`${boot}`.padStart(10, '0')} commit ${`${commit}`.padStart(16, '0')} pid ${`${pid}`.padStart(10, '0')}\n`
+
+const LINE = /^boot (\d{10}) commit (\d{16}) pid (\d{10})\n$/
+
+/**
+ * The file that says how far the store had come. It follows each commit without an fsync of its own: after a crash of
+ * the process it is exact, after a crash of the machine it may be behind, and it is never ahead.
+ */
+export class Witness {
+  readonly #file: number
+
+  constructor(path: string) {
+    this.#file = openSync(path, 'r+', PRIVATE_FILE_MODE)
+  }
+
+  /** @returns undefined when the file is empty: the operator accepts the store as it is. */
+  read(): Reached | 'unreadable' | undefined {
+    if (fstatSync(this.#file).size === 0) return undefined
+    const bytes = Buffer.alloc(128)
+    const text = bytes.toString('latin1', 0, readSync(this.#file, bytes, 0, bytes.length, 0))
+    const [, boot, commit, pid] = LINE.exec(text) ?? []
+    if (boot === undefined || commit === undefined || pid === undefined) return 'unreadable'
+    return { boot: Number(boot), commit: Number(commit), pid: Number(pid) }
+  }
+
+  write(reached: Reached): void {
+    writeSync(this.#file, format(reached), 0)
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}

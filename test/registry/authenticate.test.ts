@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RegistryError, Registry } from '../../registry/index.ts'
+import { aDevice, aRegistry } from '../support/registry.ts'
+
+const address = '192.0.2.1'
+
+const refusal = { code: 'ERR_CREDENTIALS_INVALID', message: 'Bad access key or access secret' }
+
+type Device = Awaited<ReturnType<typeof aDevice>>
+
+const login = (registry: Registry, { deviceId, accessKey, accessSecret }: Device, change: object = {}) =>
+  registry.authenticate({ clientId: deviceId, accessKey, accessSecret, address, ...change })
+
+test('a device logs in with its own ID, key and secret', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  const principal = { kind: 'device', accessKey: device.accessKey, deviceId: device.deviceId }
+  assert.deepEqual(await login(registry, device), principal)
+  assert.deepEqual(await login(registry, device), principal, 'and once more, from the cache')
+})
+
+test('no part of the credentials of one device works with the parts of another', async (t) => {
+  const registry = await aRegistry(t)
+  const one = await aDevice(registry, 'one')
+  const two = await aDevice(registry, 'two')
+  await login(registry, one)
+  await login(registry, two)
+  const wrong = [
+    { accessKey: two.accessKey },
+    { accessSecret: two.accessSecret },
+    { clientId: two.deviceId },
+    { clientId: '' },
+    { clientId: one.deviceId.toUpperCase() },
+    { accessKey: '' },
+    { accessKey: 'unknown' },
+    { accessKey: one.accessKey.toUpperCase() },
+    { accessSecret: '' },
+    { accessSecret: `${one.accessSecret} ` },
+  ]
+  for (const change of wrong) await assert.rejects(login(registry, one, change), refusal, JSON.stringify(change))
+})
+
+test('a rotated secret works and the old one does not, cached or not', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  await login(registry, device)
+  const { accessSecret } = await registry.rotateSecret(device.deviceId)
+  await assert.rejects(login(registry, device), refusal)
+  await login(registry, { ...device, accessSecret: accessSecret.reveal() })
+})
+
+test('a disabled device cannot log in until it is enabled', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  await login(registry, device)
+  assert.equal((await registry.disableDevice('A1-0001')).disabled, true)
+  await assert.rejects(login(registry, device), refusal)
+  assert.equal((await registry.enableDevice('A1-0001')).disabled, false)
+  await login(registry, device)
+})
+
+test('a deleted device cannot log in, and its manufacturer ID can register again', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  await login(registry, device)
+  await registry.deleteDevice(device.deviceId)
+  await assert.rejects(login(registry, device), refusal)
+  await assert.rejects(registry.getDevice('A1-0001'), { code: 'ERR_NOT_FOUND' })
+  assert.notEqual((await aDevice(registry)).deviceId, device.deviceId)
+})
+
+test('a device that is disabled while its secret is being verified does not get in', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  const [answer] = await Promise.allSettled([login(registry, device), registry.disableDevice(device.deviceId)])
+  assert.equal(answer.status, 'rejected')
+  await registry.enableDevice(device.deviceId)
+  await login(registry, device)
+})
+
+test('disabling, rotating and deleting announce the access key that must be cut off', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  const { accessKey } = await registry.createServiceKey({ name: 'dashboard', rules: {} })
+  const revoked: string[] = []
+  registry.accessRevoked.on((event) => revoked.push(event.accessKey))
+  await registry.disableDevice(device.deviceId)
+  await registry.rotateSecret(device.deviceId)
+  await registry.deleteDevice(device.deviceId)
+  await registry.deleteServiceKey('dashboard')
+  assert.deepEqual(revoked, [device.accessKey, device.accessKey, device.accessKey, accessKey])
+})
+
+test('an operator who gives a device ID means that device, whatever manufacturer IDs others chose', async (t) => {
+  const registry = await aRegistry(t)
+  const victim = await aDevice(registry, 'victim')
+  await aDevice(registry, victim.deviceId)
+  assert.equal((await registry.getDevice(victim.deviceId)).manufacturerId, 'victim')
+})
+
+test('a service key uses any client ID that is not a device', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  const { accessKey, accessSecret } = await registry.createServiceKey({ name: 'dashboard', rules: {} })
+  const presented = { accessKey, accessSecret: accessSecret.reveal(), address }
+  const principal = await registry.authenticate({ ...presented, clientId: 'anything' })
+  assert.deepEqual(principal, {
+    kind: 'service',
+    accessKey,
+    name: 'dashboard',
+    rules: { publish: ['losant/#'], subscribe: ['losant/#'], deny: [] },
+  })
+  await registry.authenticate({ ...presented, clientId: 'f'.repeat(24) })
+  await assert.rejects(registry.authenticate({ ...presented, clientId: device.deviceId }), refusal)
+})
+
+test('a chosen secret is hashed at full cost, a minted one at the cost that its entropy allows', async (t) => {
+  const registry = await aRegistry(t)
+  await registry.createServiceKey({ name: 'minted', rules: {} })
+  const chosen = await registry.createServiceKey({ name: 'chosen', rules: {}, secret: 'correct horse battery' })
+  const hashes = new Map((await registry.listServiceKeys()).map((key) => [key.name, key.secretHash]))
+  assert.match(hashes.get('minted') ?? '', /^\$argon2id\$v=19\$m=1024,t=1,p=1\$/)
+  assert.match(hashes.get('chosen') ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  await registry.authenticate({
+    clientId: 'c',
+    accessKey: chosen.accessKey,
+    accessSecret: 'correct horse battery',
+    address,
+  })
+})
+
+test('a service key with a bad name, a bad filter, a short secret or a name that is taken is refused', async (t) => {
+  const registry = await aRegistry(t)
+  await registry.createServiceKey({ name: 'taken', rules: {} })
+  const cases: [Parameters<Registry['createServiceKey']>[0], string][] = [
+    [{ name: '', rules: {} }, 'ERR_INPUT_INVALID'],
+    [{ name: 'a b', rules: {} }, 'ERR_INPUT_INVALID'],
+    [{ name: 'a', rules: { subscribe: ['a/#/b'] } }, 'ERR_INPUT_INVALID'],
+    [{ name: 'a', rules: { publish: ['a+'] } }, 'ERR_INPUT_INVALID'],
+    [{ name: 'a', rules: { deny: ['$SYS/#'] } }, 'ERR_INPUT_INVALID'],
+    [{ name: 'a', rules: {}, secret: 'short' }, 'ERR_INPUT_INVALID'],
+    [{ name: 'taken', rules: {} }, 'ERR_CONFLICT'],
+  ]
+  for (const [request, code] of cases) await assert.rejects(registry.createServiceKey(request), { code })
+  assert.equal((await registry.listServiceKeys()).length, 1)
+})
+
+test('simultaneous changes of one device do not undo each other', async (t) => {
+  const registry = await aRegistry(t)
+  const device = await aDevice(registry)
+  const [rotated] = await Promise.all([registry.rotateSecret('A1-0001'), registry.disableDevice('A1-0001')])
+  await registry.enableDevice('A1-0001')
+  await login(registry, { ...device, accessSecret: rotated.accessSecret.reveal() })
+})
+
+test('too many waiting logins are told to come again, and those that wait are served', async (t) => {
+  const registry = await aRegistry(t, { loginQueue: 2 })
+  const devices = []
+  for (let n = 0; n < 8; n++) devices.push(await aDevice(registry, `device ${n}`))
+  const answers = await Promise.allSettled(devices.map((device) => login(registry, device)))
+  const busy = answers.filter(({ status }) => status === 'rejected')
+  assert.ok(busy.length > 0 && busy.length < devices.length)
+  for (const answer of answers) {
+    if (answer.status === 'rejected') assert.equal((answer.reason as RegistryError).code, 'ERR_BUSY')
+  }
+  for (const device of devices) await login(registry, device)
+})

@@ -1,0 +1,56 @@
+import { MemoryLevel } from 'memory-level'
+import type { TestContext } from 'node:test'
+import { openRegistry, Secret, TL_GENERATOR, type Registry, type RegistryOptions } from '../../registry/index.ts'
+import { Writer, type StoreLevel } from '../../storage/index.ts'
+import { memoryLog } from './log.ts'
+
+export const SIGNING_SECRET = 'a signing secret of at least thirty-two bytes'
+export const ISSUER = 'registration.example'
+
+/** A writer over a level that needs no data folder. */
+export const memoryDatabase = (level: StoreLevel = new MemoryLevel()): { level: StoreLevel; writer: Writer } => ({
+  level,
+  writer: new Writer(
+    level,
+    0,
+    (commit) => ({ type: 'put', key: 'commit', value: `${commit}` }),
+    () => {},
+  ),
+})
+
+/** A real registry over a store in memory, closed with the test. */
+export async function aRegistry(
+  t: Pick<TestContext, 'after'>,
+  options: Partial<RegistryOptions> & { database?: { level: StoreLevel; writer: Pick<Writer, 'write'> } } = {},
+): Promise<Registry> {
+  const { database = memoryDatabase(), ...others } = options
+  await database.level.open()
+  t.after(() => database.level.close())
+  return await openRegistry(database, {
+    registrationSecret: new Secret(SIGNING_SECRET),
+    registrationIssuer: ISSUER,
+    recipe: TL_GENERATOR,
+    topicRoot: 'losant',
+    deviceTopics: 'own',
+    poolThreads: 4,
+    loginQueue: 10_000,
+    log: memoryLog(),
+    ...others,
+  })
+}
+
+/** A registration token that `aRegistry` accepts. */
+export const aToken = (registry: Registry): Promise<string> =>
+  registry.issueToken({ url: 'http://127.0.0.1/api/register-device', mqtt: 'mqtt://127.0.0.1' })
+
+/** A device that registered, with its secret as text. */
+export async function aDevice(
+  registry: Registry,
+  manufacturerId = 'A1-0001',
+): Promise<{ deviceId: string; accessKey: string; accessSecret: string }> {
+  const { deviceId, accessKey, accessSecret } = await registry.registerDevice({
+    token: await aToken(registry),
+    manufacturerId,
+  })
+  return { deviceId, accessKey, accessSecret: accessSecret.reveal() }
+}
