@@ -241,7 +241,7 @@ function inUse(store: string, reached: Reached | undefined, cause?: unknown): St
   return new StorageError(
     `The store ${store} is in use by ${holder}.`,
     'Stop that server first, or start this one with another folder (--data DIR).',
-    { cause },
+    { cause, code: 'ERR_STORE_IN_USE' },
   )
 }
 

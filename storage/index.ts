@@ -1,4 +1,5 @@
 export { FORMAT, openDatabase, type Database } from './database.ts'
 export { StorageError } from './errors.ts'
 export { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, systemCode, writeFileDurably } from './files.ts'
+export { generatedText } from './generated-file.ts'
 export { Writer, type StoreLevel, type WriteOperation } from './writer.ts'
