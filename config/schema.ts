@@ -1,0 +1,119 @@
+import { z } from 'zod'
+import { MIN_SIGNING_SECRET_BYTES, type Secret } from '../registry/index.ts'
+import { address, choice, count, duration, path, secret, size, text, topicRoot } from './kinds.ts'
+
+/** The config file, and the single source of everything that is said about a setting. */
+export const fileSchema = z.strictObject({
+  version: z
+    .literal(1, { error: 'expected 1, the only version of this file that this program understands' })
+    .prefault(1)
+    .meta({ description: 'Version of this file.' }),
+  data: path(
+    'Folder of everything Mooring keeps: devices, sessions, retained messages, keys. One process at a time uses it.',
+  ).prefault('./mooring-data'),
+  listen: z
+    .strictObject({
+      mqtt: address('MQTT over plain TCP.').prefault('127.0.0.1:1883'),
+      mqtts: address('MQTT over TLS; needs `tls.cert` and `tls.key`.').prefault('off'),
+      http: address('HTTP: registration, health, and MQTT over WebSocket at `/` and `/mqtt`.').prefault(
+        '127.0.0.1:8080',
+      ),
+      https: address('The same over TLS; needs `tls.cert` and `tls.key`.').prefault('off'),
+    })
+    .prefault({})
+    .meta({ description: 'Where to listen: `host:port`, or `off`. 0.0.0.0 or [::] opens a listener to the network.' }),
+  tls: z
+    .strictObject({
+      cert: path(
+        'PEM file with the certificate, followed by its intermediate ones.',
+        '/etc/mooring/cert.pem',
+      ).exactOptional(),
+      key: path('PEM file with the private key of that certificate.', '/etc/mooring/key.pem').exactOptional(),
+    })
+    .prefault({})
+    .meta({ description: 'The certificate that `listen.mqtts` and `listen.https` show.' }),
+  registration: z
+    .strictObject({
+      secret: secret(
+        `Signs the registration tokens; at least ${MIN_SIGNING_SECRET_BYTES} bytes. Generated at first start and kept in the data folder when not set.`,
+      ).exactOptional(),
+      issuer: text(
+        'The `iss` of every registration token, usually your domain. Generated at first start when not set.',
+        'devices.example.com',
+      ).exactOptional(),
+      recipe: text('Name of the recipe that a newly registered device starts with.').prefault('tl-generator'),
+    })
+    .prefault({})
+    .meta({ description: 'How devices register.' }),
+  mqtt: z
+    .strictObject({
+      topicRoot: topicRoot(
+        'First levels of every topic: a device owns what is below `<topicRoot>/<its device ID>/`.',
+      ).prefault('losant'),
+      deviceTopics: choice(
+        ['own', 'state-and-command'],
+        'What a device may use: everything below its own topic, or only `state` out and `command` in.',
+      ).prefault('own'),
+      maxConnectPacketBytes: size('Largest CONNECT packet, read before anyone has logged in.', 128).prefault('16KiB'),
+      maxPacketBytes: size('Largest packet after login.', 128).prefault('256KiB'),
+      maxSubscriptionsPerPacket: count('Most topic filters in one SUBSCRIBE.').prefault(100),
+      maxWriteBufferBytes: size(
+        'How much may wait to be sent to one client that reads too slowly before it is cut off.',
+        1024,
+      ).prefault('1MiB'),
+    })
+    .prefault({})
+    .meta({ description: 'What may be said over MQTT.' }),
+  limits: z
+    .strictObject({
+      connections: count('Most connections at a time.').prefault(10_000),
+      notLoggedIn: count('Most connections at a time that have not logged in yet.').prefault(1000),
+      perAddress: count('Most connections at a time from one IP address.').prefault(5000),
+      connectDeadline: duration(
+        'Time from the first byte to a finished login; TLS and WebSocket handshakes included.',
+        100,
+      ).prefault('10s'),
+      waitingRoom: count('Most connections that wait to be admitted when a limit is reached.').prefault(10_000),
+      loginQueue: count('Most logins that wait for their secret to be checked.').prefault(10_000),
+    })
+    .prefault({})
+    .meta({ description: 'What one process takes on.' }),
+  log: z
+    .strictObject({
+      level: choice(['debug', 'info', 'warn', 'error'], 'The least important lines that are written.').prefault('info'),
+      format: choice(
+        ['auto', 'json', 'human'],
+        'One JSON object per line, or lines for people; `auto` writes the latter on a terminal.',
+      ).prefault('auto'),
+    })
+    .prefault({})
+    .meta({ description: 'The log goes to standard output and nowhere else.' }),
+  shutdown: z
+    .strictObject({
+      graceTimeout: duration('How long a stop waits for work that has begun, before it ends it.', 0).prefault('5s'),
+    })
+    .prefault({})
+    .meta({ description: 'How the process ends.' }),
+})
+
+export type SettingsFile = z.output<typeof fileSchema>
+
+/** What the rest of the program works with. Units are in the names, absent means off or not set. */
+export type Config = Frozen<ReturnType<typeof configOf>>
+
+type Frozen<T> = T extends Secret ? T : { readonly [K in keyof T]: T[K] extends object ? Frozen<T[K]> : T[K] }
+
+export function configOf(file: SettingsFile) {
+  const { mqtt, mqtts, http, https } = file.listen
+  const { connectDeadline, ...limits } = file.limits
+  return {
+    data: file.data,
+    listen: { ...(mqtt && { mqtt }), ...(mqtts && { mqtts }), ...(http && { http }), ...(https && { https }) },
+    tls: file.tls,
+    registration: file.registration,
+    mqtt: file.mqtt,
+    limits: { ...limits, connectDeadlineMs: connectDeadline },
+    log: file.log,
+    shutdown: { graceMs: file.shutdown.graceTimeout },
+  }
+}

@@ -1,0 +1,44 @@
+import { LineCounter, isNode, parseAllDocuments, type Document, type ErrorCode, type Node } from 'yaml'
+
+export interface YamlText {
+  /** Empty when the text holds nothing, or when it is not YAML. */
+  readonly documents: readonly Document[]
+  /** `file:line:column` of a node; of the beginning of the file when there is none. */
+  at(node: unknown): string
+  /** One line each, with its place. Never quotes the text: a secret may stand anywhere in it. */
+  readonly problems: readonly string[]
+}
+
+/** What went wrong in the words of someone who edits the file. The parser's own words may quote the text. */
+const EXPLANATIONS: Partial<Record<ErrorCode, string>> = {
+  ALIAS_PROPS: 'an alias (*) cannot have a tag or an anchor',
+  BAD_ALIAS: 'there is no anchor with the name of this alias',
+  BAD_DQ_ESCAPE: 'there is no such escape in double quotes; in single quotes a backslash is only a backslash',
+  BAD_INDENT: 'this line is not indented like its neighbours',
+  BAD_SCALAR_START: 'a value that begins with this character must be in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'a second ": " on one line; put the value in quotes',
+  DUPLICATE_KEY: 'this name was already used above',
+  MISSING_CHAR: 'a closing quote, a bracket, a comma or the blank after a colon is missing',
+  MULTILINE_IMPLICIT_KEY: 'a name cannot go over several lines; is a colon missing?',
+  TAB_AS_INDENT: 'lines are indented with blanks, not with tabs',
+  TAG_RESOLVE_FAILED: 'tags (!) mean nothing here',
+  UNEXPECTED_TOKEN: 'something is left over here; a value that begins with [ or { must be in quotes',
+}
+
+export function parseYaml(file: string, text: string): YamlText {
+  const lines = new LineCounter()
+  const placeOf = (offset: number): string => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
+  }
+  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
+  const documents = Array.isArray(parsed) ? parsed : []
+  const problems = documents
+    .flatMap((document) => [...document.errors, ...document.warnings])
+    .map((error) => `${placeOf(error.pos[0])}: ${EXPLANATIONS[error.code] ?? `this is not valid YAML (${error.code})`}`)
+  return {
+    documents: problems.length === 0 ? documents : [],
+    at: (node) => placeOf((isNode(node) ? (node as Node).range?.[0] : undefined) ?? 0),
+    problems,
+  }
+}
