@@ -1,0 +1,6 @@
+export * from './admission.ts'
+export { createBroker, type Broker, type BrokerOptions, type BrokerParts } from './broker.ts'
+export * from './listeners.ts'
+export * from './peer.ts'
+export type { SessionDatabase } from './persistence.ts'
+export * from './websocket.ts'

@@ -1,0 +1,82 @@
+import type net from 'node:net'
+import tls from 'node:tls'
+import type { Log } from '../registry/index.ts'
+import type { Accept, Ticket } from './peer.ts'
+
+/** PEM: the certificate with its chain, and its private key. */
+export interface TlsCredentials {
+  readonly cert: Buffer | string
+  readonly key: Buffer | string
+}
+
+/**
+ * TLS on sockets that admission has let in. The server never listens itself: it is handed each socket by its 'connection'
+ * event, which node:tls documents for that, so a handshake is under the caps and the deadline as a CONNECT is.
+ */
+export class Handshakes {
+  readonly #server: tls.Server
+  readonly #accept: Accept
+  readonly #log: Log
+  /** Where a handshake under way leads to, by the one thing the socket under it and the one over it both know. */
+  readonly #underWay = new Map<string, (secure: tls.TLSSocket) => void>()
+
+  constructor(credentials: TlsCredentials, accept: Accept, log: Log) {
+    this.#accept = accept
+    this.#log = log
+    this.#server = tls.createServer(secureOptions(credentials))
+    this.#server.on('secureConnection', (secure) => this.#finish(secure))
+    // The other end speaks no TLS, or none that is safe enough. Node has destroyed the socket already.
+    this.#server.on('tlsClientError', (error) => this.#failed(error))
+  }
+
+  /** New handshakes use it. @throws {Error} when it cannot be used; nothing has changed then. */
+  setCertificate(credentials: TlsCredentials): void {
+    this.#server.setSecureContext(secureOptions(credentials))
+  }
+
+  begin(socket: net.Socket, address: string, ticket: Ticket): void {
+    const key = endpointOf(socket)
+    this.#underWay.set(key, (secure) => {
+      secure.pause()
+      this.#accept(secure, { address, transport: 'tls', ticket })
+    })
+    socket.once('close', () => this.#underWay.delete(key))
+    this.#server.emit('connection', socket)
+  }
+
+  #finish(secure: tls.TLSSocket): void {
+    secure.on('error', (error) => {
+      this.#failed(error)
+      // Node reports a record it cannot decrypt and leaves the socket open; nothing would ever be read from it again.
+      secure.destroy()
+    })
+    const key = endpointOf(secure)
+    const lead = this.#underWay.get(key)
+    this.#underWay.delete(key)
+    // None when the peer went away with the last byte of the handshake.
+    if (lead === undefined) secure.destroy()
+    else lead(secure)
+  }
+
+  #failed(error: Error): void {
+    this.#log.debug({ event: 'connection-failed', listener: 'mqtts', reason: error.message }, 'A connection failed.')
+  }
+}
+
+const endpointOf = (socket: net.Socket): string => `${socket.remoteAddress ?? ''} ${socket.remotePort ?? ''}`
+
+/** @throws {Error} naming the settings, when OpenSSL does not take the pair. */
+function secureOptions({ cert, key }: TlsCredentials): tls.SecureContextOptions {
+  const options = { cert, key, minVersion: 'TLSv1.2' } as const
+  try {
+    tls.createSecureContext(options)
+    return options
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(
+      `The certificate or its private key cannot be used: ${reason}. ` +
+        'tls.cert (MOORING_TLS_CERT) and tls.key (MOORING_TLS_KEY) must name PEM files that belong together; the key must not be encrypted.',
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,123 @@
+import net from 'node:net'
+import { plainAddress, type Admission } from './admission.ts'
+import { listenError, type ListenerName } from './listener-errors.ts'
+import { Handshakes, type TlsCredentials } from './listener-tls.ts'
+import type { Log } from '../registry/index.ts'
+import type { Accept, Ticket } from './peer.ts'
+
+export type { TlsCredentials } from './listener-tls.ts'
+
+/** More than Node's 511: a fleet that returns at once arrives faster than one turn of the loop accepts. The kernel caps it. */
+const BACKLOG = 4096
+
+/** TCP keep-alive, for the clients that asked for no MQTT keep-alive and whose network went away. */
+const TCP_KEEP_ALIVE_MS = 60_000
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+}
+
+export interface ListenTcpOptions {
+  readonly address: ListenAddress
+  readonly admission: Admission
+  /** Gets each connection that was let in, paused: nothing is read until it calls `resume()` or `read()`. */
+  readonly accept: Accept
+  readonly log: Log
+  /** Off only for a writer that does not gather its packets: Nagle then gathers them. @defaultValue true */
+  readonly noDelay?: boolean
+}
+
+export interface ListenTlsOptions extends ListenTcpOptions {
+  readonly tls: TlsCredentials
+}
+
+export interface Listener {
+  /** Where it really listens, also when port 0 was asked for. */
+  readonly address: ListenAddress
+  /** Closes the listening socket. Connections stay. */
+  stopAccepting(): void
+  /** Stops accepting, ends what connections are left, and resolves when all have closed. */
+  close(): Promise<void>
+}
+
+export interface TlsListener extends Listener {
+  /**
+   * New handshakes get the new certificate; connections stay.
+   *
+   * @throws {Error} when the pair cannot be used; the old one stays in use.
+   */
+  setCertificate(credentials: TlsCredentials): void
+}
+
+/** @throws {Error} naming the listener, the address and the setting to change, when the address cannot be had. */
+export function listenTcp(options: ListenTcpOptions): Promise<Listener> {
+  return listen('mqtt', options, (socket, address, ticket) => {
+    options.accept(socket, { address, transport: 'tcp', ticket })
+  })
+}
+
+/** As `listenTcp`. @throws {Error} also when the certificate or its key cannot be used. */
+export async function listenTls(options: ListenTlsOptions): Promise<TlsListener> {
+  const handshakes = new Handshakes(options.tls, options.accept, options.log)
+  const listener = await listen('mqtts', options, (socket, address, ticket) =>
+    handshakes.begin(socket, address, ticket),
+  )
+  return { ...listener, setCertificate: (credentials) => handshakes.setCertificate(credentials) }
+}
+
+async function listen(
+  name: ListenerName,
+  { address: { host, port }, admission, log, noDelay = true }: ListenTcpOptions,
+  open: (socket: net.Socket, address: string, ticket: Ticket) => void,
+): Promise<Listener> {
+  const sockets = new Set<net.Socket>()
+  // Paused from the start and left so: before admission not one byte is read, so a waiting socket costs no buffer.
+  const server = net.createServer({
+    pauseOnConnect: true,
+    noDelay,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+  })
+  server.on('connection', (socket) => {
+    // An 'error' that nobody listens to would end the process, and a peer can cause one at any moment.
+    socket.on('error', (error) =>
+      log.debug({ event: 'connection-failed', listener: name, reason: error.message }, 'A connection failed.'),
+    )
+    // Undefined when the peer has already gone.
+    if (socket.remoteAddress === undefined) {
+      socket.destroy()
+      return
+    }
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    const address = plainAddress(socket.remoteAddress)
+    admission.admit(socket, address, (ticket) => open(socket, address, ticket))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(name, host, port, error)))
+    server.listen({ host, port, backlog: BACKLOG }, resolve)
+  })
+  server.removeAllListeners('error')
+  // Accept can fail later, for want of file descriptors: that costs this connection and not the process.
+  server.on('error', (error) =>
+    log.error({ event: 'accept-failed', listener: name, reason: error.message }, 'A connection could not be accepted.'),
+  )
+
+  const closed = new Promise<void>((resolve) => server.once('close', resolve))
+  return {
+    address: addressOf(server, host, port),
+    stopAccepting: () => void server.close(),
+    async close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function addressOf(server: net.Server, host: string, port: number): ListenAddress {
+  const bound = server.address()
+  return bound === null || typeof bound === 'string' ? { host, port } : { host: bound.address, port: bound.port }
+}

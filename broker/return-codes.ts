@@ -1,0 +1,43 @@
+import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
+
+/** CONNACK return codes. Source: MQTT 3.1.1 §3.2.2.3, table 3.1. */
+export const ReturnCode = {
+  ACCEPTED: 0,
+  UNACCEPTABLE_PROTOCOL_VERSION: 1,
+  IDENTIFIER_REJECTED: 2,
+  SERVER_UNAVAILABLE: 3,
+  BAD_USER_NAME_OR_PASSWORD: 4,
+  NOT_AUTHORIZED: 5,
+} as const
+
+export type ReturnCode = (typeof ReturnCode)[keyof typeof ReturnCode]
+
+/** A login that this door refuses by itself, whatever the registry says. */
+export class LoginRefused extends Error {
+  override readonly name = 'LoginRefused'
+  readonly returnCode: ReturnCode
+
+  constructor(returnCode: ReturnCode, message: string) {
+    super(message)
+    this.returnCode = returnCode
+  }
+}
+
+/** Return code of each refusal. A new code does not compile until it is answered here. */
+const returnCodeFor = {
+  ERR_CREDENTIALS_INVALID: ReturnCode.BAD_USER_NAME_OR_PASSWORD,
+  ERR_INPUT_INVALID: ReturnCode.BAD_USER_NAME_OR_PASSWORD,
+  ERR_NOT_FOUND: ReturnCode.BAD_USER_NAME_OR_PASSWORD,
+  ERR_BUSY: ReturnCode.SERVER_UNAVAILABLE,
+  ERR_CONFLICT: ReturnCode.NOT_AUTHORIZED,
+  ERR_MANUFACTURER_ID_MISSING: ReturnCode.NOT_AUTHORIZED,
+  ERR_REGISTRATION_TOKEN_INVALID: ReturnCode.NOT_AUTHORIZED,
+  ERR_DEVICE_ALREADY_REGISTERED: ReturnCode.NOT_AUTHORIZED,
+} as const satisfies Record<RegistryErrorCode, ReturnCode>
+
+/** What the client is told. A fault of ours is 3, so that the device tries again; 4 and 5 make some give up for good. */
+export function returnCodeOf(error: unknown): ReturnCode {
+  if (error instanceof LoginRefused) return error.returnCode
+  if (error instanceof RegistryError) return returnCodeFor[error.code]
+  return ReturnCode.SERVER_UNAVAILABLE
+}

@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TestContext } from 'node:test'
+import { createAdmission, type Admission, type AdmissionLimits } from '../../../broker/admission.ts'
+import type { Accept, Peer } from '../../../broker/peer.ts'
+import { createWebSocketDoor, type WebSocketDoor, type WebSocketDoorOptions } from '../../../broker/websocket.ts'
+import { aLog, LIMITS } from './connections.ts'
+
+/** What a listener needs, and what came through it. */
+export interface Inside {
+  readonly admission: Admission
+  readonly accept: Accept
+  readonly log: ReturnType<typeof aLog>
+  readonly accepted: { readonly stream: Duplex; readonly peer: Peer }[]
+  busy: boolean
+}
+
+/** Every accepted stream echoes what it reads, unless `accept` says otherwise. */
+export function anInside(t: TestContext, limits: Partial<AdmissionLimits> = {}, accept: Accept = echo): Inside {
+  const log = aLog()
+  const inside: Inside = {
+    admission: createAdmission({ limits: { ...LIMITS, ...limits }, busy: () => inside.busy, log }),
+    accept(stream, peer) {
+      inside.accepted.push({ stream, peer })
+      accept(stream, peer)
+    },
+    log,
+    accepted: [],
+    busy: false,
+  }
+  t.after(() => inside.admission.close())
+  return inside
+}
+
+export const echo: Accept = (stream) => {
+  stream.pipe(stream)
+}
+
+export interface WebSocketServerUnderTest {
+  readonly door: WebSocketDoor
+  readonly port: number
+  /** `ws://…` or `wss://…`, without a path. */
+  readonly url: string
+}
+
+export async function aWebSocketServer(
+  t: TestContext,
+  inside: Inside,
+  options: Partial<WebSocketDoorOptions> & { readonly tls?: https.ServerOptions } = {},
+): Promise<WebSocketServerUnderTest> {
+  const { tls, ...doorOptions } = options
+  const door = createWebSocketDoor({ ...inside, maxMessageBytes: 1_048_576, ...doorOptions })
+  const server = tls === undefined ? http.createServer() : https.createServer(tls)
+  server.on('request', (_request, response) => response.end('not mqtt'))
+  server.on('connection', (socket: net.Socket) => door.connectionOpened(socket))
+  server.on('upgrade', (request, socket, head) => door.handleUpgrade(request, socket, head))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(async () => {
+    await door.close()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server has no port')
+  const scheme = tls === undefined ? 'ws' : 'wss'
+  return { door, port: address.port, url: `${scheme}://127.0.0.1:${address.port}` }
+}
+
+/** A connected TCP socket whose errors do not matter: the server may end it at any moment. */
+export async function aSocket(t: TestContext, port: number): Promise<net.Socket> {
+  const socket = net.connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  t.after(() => socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Resolves with everything the other end sent before it closed. */
+export async function untilClosed(socket: net.Socket): Promise<string> {
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  if (!socket.closed) await once(socket, 'close')
+  return Buffer.concat(chunks).toString('latin1')
+}
