@@ -1,0 +1,65 @@
+import type { Context, Middleware } from 'koa'
+import { isManufacturerId, RegistryError, type Log, type Registry } from '../registry/index.ts'
+import { readBody, type Body } from './body.ts'
+import { RequestError } from './errors.ts'
+import { printable } from './printable.ts'
+
+export interface RegisterDeviceRequest {
+  /** Whatever was sent; the registry alone decides what a token is. */
+  readonly token: unknown
+  readonly manufacturerId: string
+}
+
+export interface RegisterDeviceParts {
+  readonly registry: Pick<Registry, 'registerDevice'>
+  readonly log: Log
+}
+
+/** POST /api/register-device. Source: docs/contract.md §1. */
+export function registerDevice({ registry, log }: RegisterDeviceParts): Middleware {
+  return async (ctx) => {
+    const request = parseRegisterDeviceRequest(await readBody(ctx))
+    // The manufacturer ID is spent for good, so not for a device that has already hung up.
+    if (!ctx.writable) throw new RequestError('ERR_BODY_INCOMPLETE', 'The connection closed.')
+
+    const { deviceId, accessKey, accessSecret } = await registry.registerDevice(request)
+
+    ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }
+    const facts = { deviceId, manufacturerId: printable(request.manufacturerId), address: ctx.ip }
+    log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    whenUndelivered(ctx, () =>
+      log.warn(
+        { event: 'credentials-undelivered', ...facts },
+        'The connection closed before the device had its credentials; it cannot register again by itself.',
+      ),
+    )
+  }
+}
+
+/**
+ * Untrusted fields in; out comes a request the rest of the program may believe.
+ *
+ * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, before anything else is looked at.
+ * @throws {RequestError} `ERR_BODY_MALFORMED`.
+ */
+export function parseRegisterDeviceRequest({ fields, ambiguity }: Body): RegisterDeviceRequest {
+  const manufacturerId = manufacturerIdOf(fields.get('manufacturerId'))
+  if (manufacturerId === undefined) {
+    throw new RegistryError('ERR_MANUFACTURER_ID_MISSING', 'Missing manufacturerId field.')
+  }
+  if (ambiguity !== undefined) throw new RequestError('ERR_BODY_MALFORMED', ambiguity)
+  return { token: fields.get('token'), manufacturerId }
+}
+
+/** The ID exactly as it was sent, or undefined when it cannot be one. A safe integer stands for its decimal text. */
+function manufacturerIdOf(value: unknown): string | undefined {
+  const text = Number.isSafeInteger(value) ? String(value) : value
+  return typeof text === 'string' && isManufacturerId(text) ? text : undefined
+}
+
+/** Calls back when the answer was not handed to the network whole. */
+function whenUndelivered(ctx: Context, tell: () => void): void {
+  const { res } = ctx
+  if (!ctx.writable) tell()
+  else res.once('close', () => res.writableFinished || tell())
+}
