@@ -1,0 +1,68 @@
+import { formatListenAddress, type LoadedConfig } from '../config.ts'
+import type { LogFields } from '../registry/index.ts'
+import { LISTENERS, addressTexts, isLoopback, type Addresses } from './addresses.ts'
+import { fields } from './output.ts'
+
+export interface BannerFacts {
+  readonly version: string
+  /** As `process.versions.node`. */
+  readonly node: string
+  readonly loaded: LoadedConfig
+  /** Where the listeners really are: port 0 has become a number. */
+  readonly addresses: Addresses
+  readonly dataFolderCreated: boolean
+  /** From the start of the process to here. */
+  readonly startMs: number
+}
+
+const PURPOSE = {
+  mqtt: 'devices',
+  mqtts: 'devices, encrypted',
+  http: 'registration, MQTT over WebSocket',
+  https: 'registration, MQTT over WebSocket, encrypted',
+} as const
+
+/** Loopback is the safe default, and useless to a device elsewhere: so the way out stands beside it. */
+const WAY_OUT = {
+  mqtt: 'For the network: --listen mqtt=0.0.0.0:1883 or MOORING_LISTEN_MQTT=0.0.0.0:1883',
+  mqtts: 'For the network: --listen mqtts=0.0.0.0:8883 or MOORING_LISTEN_MQTTS=0.0.0.0:8883',
+  http: 'For the network: --listen http=0.0.0.0:8080 or MOORING_LISTEN_HTTP=0.0.0.0:8080',
+  https: 'For the network: --listen https=0.0.0.0:8443 or MOORING_LISTEN_HTTPS=0.0.0.0:8443',
+} as const
+
+/** What a person sees when the server serves, instead of the log line of {@link servingLine}. */
+export function banner(facts: BannerFacts): string {
+  const { version, node, loaded, addresses, dataFolderCreated, startMs } = facts
+  const { config, file } = loaded
+  const lines = fields([
+    ['  config', file ?? 'built-in defaults (no mooring.yaml; make one with: mooring config init)'],
+    ['  data', `${config.data}${dataFolderCreated ? '   (created, mode 0700)' : ''}`],
+    ...LISTENERS.flatMap((name) => {
+      const address = addresses[name]
+      if (address === undefined) return []
+      const reach = isLoopback(address.host) ? `this machine only. ${WAY_OUT[name]}` : PURPOSE[name]
+      return [[`  ${name}`, `${formatListenAddress(address).padEnd(20)} ${reach}`] as const]
+    }),
+    ...(addresses.mqtts === undefined && addresses.https === undefined
+      ? [
+          [
+            '  tls',
+            'off                  MOORING_TLS_CERT and MOORING_TLS_KEY, then --listen mqtts=0.0.0.0:8883',
+          ] as const,
+        ]
+      : []),
+  ])
+  return `mooring ${version} (node ${node})\n${lines}\nready in ${Math.round(startMs)} ms\n`
+}
+
+/** The one log line that says that the server serves, where programs read the log. */
+export function servingLine(facts: BannerFacts): readonly [fields: LogFields, message: string] {
+  const { version, node, loaded, addresses, dataFolderCreated, startMs } = facts
+  const { config, file } = loaded
+  const listeners = addressTexts(addresses)
+  const ms = Math.round(startMs)
+  return [
+    { event: 'serving', version, node, config: file, data: config.data, dataFolderCreated, listeners, startMs: ms },
+    `ready in ${ms} ms`,
+  ]
+}

@@ -1,0 +1,5 @@
+export { banner, servingLine, type BannerFacts } from './banner.ts'
+export { runCli } from './cli.ts'
+export { cliDocs } from './docs.ts'
+export type { CliContext, LocalStore, RunningServer } from './context.ts'
+export { ExitCode } from './failure.ts'

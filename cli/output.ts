@@ -1,0 +1,111 @@
+import Table from 'cli-table3'
+import { styleText } from 'node:util'
+
+/** Where data and talk go: data to stdout, so that it can be piped, everything else to stderr. */
+export interface Streams {
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+  readonly stdoutIsTTY: boolean
+  readonly stderrIsTTY: boolean
+  readonly env: NodeJS.ProcessEnv
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Whether to colour is decided here, for the stream that is written to. */
+const ALWAYS = { validateStream: false }
+
+/** Writes for one reader: a program (`--json`, one document on one line) or a person. */
+export class Output {
+  readonly #streams: Streams
+  readonly #json: boolean
+
+  constructor(streams: Streams, json: boolean) {
+    this.#streams = streams
+    this.#json = json
+  }
+
+  /** The answer of a command: `data` for a program, the text of `human` for a person. */
+  answer(data: unknown, human: () => string): void {
+    this.#streams.stdout.write(this.#json ? `${jsonLine(data)}\n` : withNewline(human()))
+  }
+
+  /** A line ahead of the answer, for a person who watches; a program waits for the answer. */
+  line(text: string): void {
+    if (!this.#json) this.#streams.stdout.write(withNewline(text))
+  }
+
+  /** Something a person should know and a program need not. */
+  note(text: string): void {
+    if (!this.#json) this.#streams.stderr.write(withNewline(this.styledError('dim', text)))
+  }
+
+  styled(style: Style, text: string): string {
+    return this.#colours(this.#streams.stdoutIsTTY) ? styleText(style, text, ALWAYS) : text
+  }
+
+  styledError(style: Style, text: string): string {
+    return this.#colours(this.#streams.stderrIsTTY) ? styleText(style, text, ALWAYS) : text
+  }
+
+  /** Columns under their names, as wide as their widest cell. */
+  table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+    return columns([head.map((name) => this.styled('dim', name)), ...rows.map((row) => row.map(printable))])
+  }
+
+  // https://no-color.org: set and not empty.
+  #colours(isTTY: boolean): boolean {
+    return isTTY && (this.#streams.env['NO_COLOR'] ?? '') === ''
+  }
+}
+
+/** `name  value` lines, aligned. */
+export const fields = (rows: readonly (readonly [name: string, value: string])[]): string =>
+  columns(rows.map(([name, value]) => [name, printable(value)]))
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const table = new Table({ chars: NO_BORDERS, style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] } })
+  table.push(...rows.map((row) => [...row]))
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+const NO_BORDERS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+}
+
+// Control characters, and the marks that turn the direction of writing: a device's name must not move the cursor of
+// the operator's terminal, colour it, or show one id as another.
+// oxlint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu
+
+/** Text from outside, for a terminal: what would steer it is shown as an escape. */
+export const printable = (text: string): string => text.replaceAll(UNPRINTABLE, escaped)
+
+/** As `printable`, for text of more than one line. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n')
+
+/** One JSON document on one line that is harmless on a terminal too. */
+export const jsonLine = (value: unknown): string => JSON.stringify(value).replaceAll(UNPRINTABLE, escaped)
+
+// Every one of them is a single UTF-16 unit, so this is also JSON.
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+const withNewline = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`)

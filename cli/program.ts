@@ -1,0 +1,43 @@
+import { Command } from 'commander'
+import { addConfigCommands } from './config-commands.ts'
+import { addDeviceCommands } from './device-commands.ts'
+import { examples } from './help.ts'
+import { addKeyCommands } from './key-commands.ts'
+import { addRecipeCommands } from './recipe-commands.ts'
+import { addServerCommands } from './server-commands.ts'
+import type { Run } from './session.ts'
+import { addTokenCommands } from './token-commands.ts'
+
+/** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
+export function buildProgram(parts: {
+  version: string
+  run: Run
+  stdout: { write(text: string): unknown }
+  stderr: { write(text: string): unknown }
+}): Command {
+  const { version, run, stdout, stderr } = parts
+  const program = new Command('mooring')
+    .description('A self-hosted MQTT broker in which devices register themselves.')
+    .version(version, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .option('--data <dir>', 'the data folder (MOORING_DATA)')
+    .option('--config <file>', 'the config file (MOORING_CONFIG; else mooring.yaml in the data folder, else here)')
+    .option('--json', 'print one JSON document, and errors as {"error":{code,message,hint}} on stderr')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    // Whoever catches the CommanderError prints it, in the form that was asked for.
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      outputError: () => {},
+    })
+    .exitOverride()
+    .addHelpText('after', examples('mooring demo', 'mooring serve --data /var/lib/mooring', 'mooring token create'))
+  addServerCommands(program, run)
+  addTokenCommands(program, run)
+  addKeyCommands(program, run)
+  addDeviceCommands(program, run)
+  addRecipeCommands(program, run)
+  addConfigCommands(program, run)
+  return program
+}

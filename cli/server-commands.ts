@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import { connectOperator, type ServerStatus } from '../admin/index.ts'
+import { addConfigOptions } from './config-options.ts'
+import { CliError, ExitCode } from './failure.ts'
+import { examples } from './help.ts'
+import { fields } from './output.ts'
+import type { Run, Session } from './session.ts'
+
+export function addServerCommands(program: Command, run: Run): void {
+  addConfigOptions(program.command('serve').description('serve, in the foreground, until SIGTERM or SIGINT'))
+    .addHelpText(
+      'after',
+      examples(
+        'mooring serve',
+        'mooring serve --data /var/lib/mooring --listen mqtt=0.0.0.0:1883 --listen http=0.0.0.0:8080',
+        'mooring serve --config /etc/mooring/mooring.yaml --log-format json',
+      ),
+    )
+    .action((_options: unknown, command: Command) =>
+      run(command, (session) => session.context.serve(session.loadConfig())),
+    )
+
+  program
+    .command('demo')
+    .description('show the whole loop with a server of its own in a temporary folder, and end')
+    .action((_options: unknown, command: Command) =>
+      run(command, async (session) => {
+        // The MQTT client is a tenth of a second to load, and only needed here.
+        const { demo } = await import('./demo.ts')
+        return await demo(session.context, session.output)
+      }),
+    )
+
+  program
+    .command('status')
+    .description('ask the running server how it is')
+    .action((_options: unknown, command: Command) => run(command, showStatus))
+
+  program
+    .command('version')
+    .description('show the version')
+    .action((_options: unknown, command: Command) => run(command, showVersion))
+
+  program
+    .command('docs', { hidden: true })
+    .description('print docs/cli.md')
+    .action((_options: unknown, command: Command) => run(command, showDocs))
+}
+
+async function showDocs({ context }: Session): Promise<void> {
+  // docs.ts needs the whole tree, and the tree needs this file.
+  const { cliDocs } = await import('./docs.ts')
+  context.stdout.write(cliDocs())
+}
+
+async function showStatus(session: Session): Promise<void> {
+  const { config } = session.loadConfig()
+  const operator = await connectOperator(config.data)
+  if (operator === undefined) {
+    throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
+      hint: 'Start it with: mooring serve. With another data folder: mooring status --data DIR',
+    })
+  }
+  const status = await operator.status()
+  session.output.answer(status, () => describeStatus(status))
+}
+
+function describeStatus(status: ServerStatus): string {
+  const { version, node, pid, data, uptimeSeconds, startedAt, connectedClients, listeners } = status
+  return `mooring ${version} (node ${node}, pid ${pid})\n${fields([
+    ['  data', data],
+    ['  up', `${readableDuration(uptimeSeconds)} (since ${startedAt})`],
+    ['  clients', `${connectedClients} connected`],
+    ...Object.entries(listeners).map(([name, address]) => [`  ${name}`, address] as const),
+  ])}`
+}
+
+function readableDuration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  const days = Math.floor(hours / 24)
+  if (days > 0) return `${days} d ${hours % 24} h`
+  if (hours > 0) return `${hours} h ${minutes % 60} min`
+  return minutes > 0 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`
+}
+
+async function showVersion({ context, output }: Session): Promise<void> {
+  const { version } = context
+  const node = process.versions.node
+  output.answer({ version, node }, () => `mooring ${version} (node ${node})`)
+}

@@ -1,0 +1,77 @@
+import type { Command } from 'commander'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connectOperator, type Operator } from '../admin/index.ts'
+import { loadConfig, type Config, type LoadedConfig } from '../config.ts'
+import { StorageError } from '../storage/index.ts'
+import { flagsOf, type ConfigOptions } from './config-options.ts'
+import type { CliContext, LocalStore } from './context.ts'
+import type { Output } from './output.ts'
+
+/** A server that starts holds the store before it listens on its socket; another command holds it for a moment. */
+const LOCKED_PATIENCE_MS = 3_000
+const LOCKED_PAUSE_MS = 50
+
+/** One command being carried out. */
+export class Session {
+  readonly context: CliContext
+  readonly output: Output
+  readonly #options: ConfigOptions
+
+  constructor(context: CliContext, output: Output, options: ConfigOptions) {
+    this.context = context
+    this.output = output
+    this.#options = options
+  }
+
+  /**
+   * @param configFile - instead of the one of the command line.
+   * @throws {ConfigError} with every problem there is.
+   */
+  loadConfig(configFile: string | undefined = this.#options.config): LoadedConfig {
+    const { env, cwd } = this.context
+    return loadConfig({ flags: flagsOf(this.#options), configFile, env, cwd })
+  }
+
+  /**
+   * Asks the server that holds the data folder, or opens the store when none does; the answer is the same.
+   *
+   * @param work - is told whether it is a running server that it asks.
+   */
+  async withOperator<T>(
+    work: (operator: Operator, facts: { config: Config; running: boolean }) => Promise<T>,
+  ): Promise<T> {
+    const { config } = this.loadConfig()
+    const remote = await connectOperator(config.data)
+    if (remote !== undefined) return await work(remote, { config, running: true })
+    const store = await this.#openLocal(config)
+    try {
+      return await work(store.operator, { config, running: store.running })
+    } finally {
+      await store.close()
+    }
+  }
+
+  async #openLocal(config: Config): Promise<LocalStore & { running: boolean }> {
+    const deadline = Date.now() + LOCKED_PATIENCE_MS
+    for (;;) {
+      try {
+        const store = await this.context.openLocal(config)
+        return { operator: store.operator, running: false, close: () => store.close() }
+      } catch (error) {
+        if (!isLocked(error) || Date.now() > deadline) throw error
+      }
+      await sleep(LOCKED_PAUSE_MS)
+      const remote = await connectOperator(config.data)
+      if (remote !== undefined) return { operator: remote, running: true, close: async () => {} }
+    }
+  }
+}
+
+const isLocked = (error: unknown): boolean => error instanceof StorageError && error.code === 'ERR_STORE_IN_USE'
+
+/**
+ * Carries out what a command line asked for.
+ *
+ * @param work - answers with the exit code when it is not 0.
+ */
+export type Run = (command: Command, work: (session: Session) => Promise<number | void>) => Promise<void>

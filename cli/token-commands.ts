@@ -1,0 +1,166 @@
+import type { Command } from 'commander'
+import type { TokenVerdict } from '../admin/index.ts'
+import { parseDuration } from '../config.ts'
+import { deviceUrls, parseAddresses } from './addresses.ts'
+import { ExitCode, usageError } from './failure.ts'
+import { collect, examples } from './help.ts'
+import { fields, printable, printableLines, type Output } from './output.ts'
+import type { Run, Session } from './session.ts'
+
+/** Claims that Mooring sets or checks itself. Source: docs/contract.md §2; RFC 7519 §4.1. */
+const RESERVED_CLAIMS = new Set(['url', 'mqtt', 'iss', 'iat', 'exp', 'nbf'])
+
+export function addTokenCommands(program: Command, run: Run): void {
+  const token = program
+    .command('token')
+    .alias('tokens')
+    .description('registration tokens: what is flashed into every device')
+
+  token
+    .command('create')
+    .description('print a registration token')
+    .option('--url <url>', 'where devices register (default: from the listeners)')
+    .option('--mqtt-url <url>', 'where they connect afterwards (default: from the listeners)')
+    .option('--expires <duration>', 'lifetime, such as 90d or 12h (default: it never expires)')
+    .option('--claim <key=value>', 'a further claim; may be given more than once', collect)
+    .addHelpText(
+      'after',
+      examples(
+        'mooring token create > token.jwt',
+        'mooring token create --url https://broker.example/api/register-device --mqtt-url mqtts://broker.example:8883',
+        'mooring token create --expires 90d --claim line=3',
+      ),
+    )
+    .action((options: CreateOptions, command: Command) => run(command, (session) => createToken(session, options)))
+
+  token
+    .command('verify')
+    .argument('<token>', 'the token, or - to read it from stdin')
+    .description('print a decoded token, or why it is refused')
+    .addHelpText('after', examples('mooring token verify eyJhbGciOi…', 'mooring token verify - < token.jwt'))
+    .action((text: string, _options: unknown, command: Command) =>
+      run(command, (session) => verifyToken(session, text)),
+    )
+}
+
+interface CreateOptions {
+  readonly url?: string
+  readonly mqttUrl?: string
+  readonly expires?: string
+  readonly claim?: readonly string[]
+}
+
+async function createToken(session: Session, options: CreateOptions): Promise<void> {
+  const { output } = session
+  const url = checkedUrl('--url', options.url, ['http:', 'https:'])
+  const mqtt = checkedUrl('--mqtt-url', options.mqttUrl, ['mqtt:', 'mqtts:', 'ws:', 'wss:'])
+  const extra = parseClaims(options.claim ?? [])
+  const expiresInSeconds = options.expires === undefined ? undefined : parseExpires(options.expires)
+
+  const { answer, guessed } = await session.withOperator(async (operator, { config, running }) => {
+    // The server may have been started with flags that this command was not given.
+    const addresses = running ? parseAddresses((await operator.status()).listeners) : config.listen
+    const own = deviceUrls(addresses)
+    const token = await operator.createToken({
+      url: url ?? needed(own.url, '--url', 'http or https'),
+      mqtt: mqtt ?? needed(own.mqtt, '--mqtt-url', 'mqtt or mqtts'),
+      ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+      ...(Object.keys(extra).length === 0 ? {} : { extra }),
+    })
+    return { answer: token, guessed: own.localOnly && (url === undefined || mqtt === undefined) }
+  })
+  output.answer(answer, () => answer.token)
+  if (guessed) noteLocalOnly(output, answer.payload)
+}
+
+function noteLocalOnly(output: Output, payload: { readonly [claim: string]: unknown }): void {
+  output.note(
+    `note: the token leads devices to ${String(payload['url'])} and ${String(payload['mqtt'])}.\n` +
+      '      For devices elsewhere, say how they reach this machine:\n' +
+      '      mooring token create --url http://HOST:8080/api/register-device --mqtt-url mqtt://HOST:1883',
+  )
+}
+
+function needed(url: string | undefined, flag: string, listener: string): string {
+  if (url !== undefined) return url
+  throw usageError(`${flag} is needed: no ${listener} listener is on that it could be taken from`)
+}
+
+function checkedUrl(flag: string, text: string | undefined, protocols: readonly string[]): string | undefined {
+  if (text === undefined) return undefined
+  if (URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '') return text
+  throw usageError(
+    `${flag} ${JSON.stringify(text)} is not a URL that begins with ${protocols.map((name) => `${name}//`).join(' or ')}`,
+  )
+}
+
+function parseExpires(text: string): number {
+  try {
+    const seconds = Math.floor(parseDuration(text) / 1000)
+    if (seconds > 0) return seconds
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+  }
+  throw usageError(`--expires ${JSON.stringify(text)} is not a duration such as 90d, 12h or 30m`)
+}
+
+function parseClaims(pairs: readonly string[]): Record<string, string> {
+  const claims = new Map<string, string>()
+  for (const pair of pairs) {
+    const [key, value] = splitOnce(pair)
+    if (key === '' || value === undefined)
+      throw usageError(`--claim ${JSON.stringify(pair)} is not of the form key=value`)
+    if (RESERVED_CLAIMS.has(key)) throw usageError(`--claim ${key}: Mooring sets this claim itself`)
+    if (claims.has(key)) throw usageError(`--claim ${key} is given twice`)
+    claims.set(key, value)
+  }
+  return Object.fromEntries(claims)
+}
+
+function splitOnce(pair: string): [key: string, value: string | undefined] {
+  const at = pair.indexOf('=')
+  return at === -1 ? [pair, undefined] : [pair.slice(0, at), pair.slice(at + 1)]
+}
+
+async function verifyToken(session: Session, given: string): Promise<number> {
+  const token = given === '-' ? await readAll(session.context.stdin) : given
+  const verdict = await session.withOperator((operator) => operator.verifyToken({ token: token.trim() }))
+  session.output.answer(verdict, () => describe(verdict))
+  return verdict.accepted ? ExitCode.ok : ExitCode.refused
+}
+
+/** More than any token, and less than fills the memory when somebody pipes in a film. */
+const MAX_STDIN_CHARACTERS = 32 * 1024
+
+async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<string> {
+  let text = ''
+  for await (const chunk of input) {
+    text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
+    if (text.length > MAX_STDIN_CHARACTERS) throw usageError('what came from stdin is too long to be a token')
+  }
+  return text
+}
+
+function describe(verdict: TokenVerdict): string {
+  if (!verdict.accepted) return `refused: ${printable(verdict.reason)}`
+  const { header, payload } = verdict
+  return [
+    'accepted',
+    '',
+    printableLines(JSON.stringify(header, null, 2)),
+    printableLines(JSON.stringify(payload, null, 2)),
+    '',
+    fields([
+      ['issued', readable(payload.iat) ?? 'not said'],
+      ...(payload.nbf === undefined ? [] : [['not before', readable(payload.nbf) ?? 'not said'] as const]),
+      ['expires', readable(payload.exp) ?? 'never'],
+    ]),
+  ].join('\n')
+}
+
+/** `NumericDate` as ISO 8601. Source: RFC 7519 §2. */
+function readable(seconds: number | undefined): string | undefined {
+  if (seconds === undefined) return undefined
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString()
+}

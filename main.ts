@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { createOperator } from './admin/index.ts'
+import { banner, runCli, servingLine } from './cli/index.ts'
+import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
+import { createLog } from './log.ts'
+import { openStore } from './open-store.ts'
+import type { Log } from './registry/index.ts'
+import { startServer } from './server.ts'
+
+/** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
+process.umask(0o077)
+
+/** A stop that takes longer than this is not a stop any more. */
+const LONGEST_STOP_MS = 9_000
+
+const version = versionOf(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  version,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdoutIsTTY: process.stdout.isTTY,
+  stderrIsTTY: process.stderr.isTTY,
+  env: process.env,
+  cwd: process.cwd(),
+  openLocal,
+  startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
+  serve,
+  onInterrupt,
+})
+
+async function openLocal(config: Config) {
+  const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
+  return { operator: createOperator({ registry, status: noServer }), close: () => database.close() }
+}
+
+function noServer(): never {
+  throw new Error('no server runs, so there is no status')
+}
+
+/** Serves until the process is told to stop. The exit code says how that went. */
+async function serve(loaded: LoadedConfig): Promise<number> {
+  const { config } = loaded
+  const log = createLog(config.log)
+  process.on('uncaughtException', (error) => {
+    log.error({ event: 'bug', error }, 'A fault that nothing handles; the process ends so that it can start clean.')
+    process.exit(1)
+  })
+  for (const warning of loaded.warnings) log.warn({ event: 'config-warning' }, warning)
+
+  const stopped = new Promise<void>((resolve) => {
+    onInterrupt(() => {
+      resolve()
+      onInterrupt(() => process.exit(1))
+    })
+  })
+  const server = await startServer(config, { log, version, poolThreads: threadPoolSize() })
+  const facts = {
+    version,
+    node: process.versions.node,
+    loaded,
+    addresses: server.addresses,
+    dataFolderCreated: server.dataFolderCreated,
+    startMs: performance.now(),
+  }
+  if (log.forPeople) process.stdout.write(banner(facts))
+  else log.info(...servingLine(facts))
+
+  await stopped
+  log.info({ event: 'stopping' }, 'Stopping: no new connections, what has begun finishes. A second signal forces.')
+  const late = setTimeout(() => {
+    log.error({ event: 'stop-forced' }, `The stop took longer than ${LONGEST_STOP_MS} ms and was forced.`)
+    process.exit(1)
+  }, LONGEST_STOP_MS)
+  await server.close()
+  clearTimeout(late)
+  log.info({ event: 'stopped' }, 'Stopped.')
+  return 0
+}
+
+function onInterrupt(listener: () => void): () => void {
+  process.on('SIGINT', listener)
+  process.on('SIGTERM', listener)
+  return () => {
+    process.off('SIGINT', listener)
+    process.off('SIGTERM', listener)
+  }
+}
+
+function versionOf(packageJson: string): string {
+  const facts: Record<string, unknown> = Object(JSON.parse(packageJson))
+  return String(facts['version'])
+}

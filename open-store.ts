@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { ConfigError, type Config } from './config.ts'
+import { loadRecipes } from './recipe-files.ts'
+import { openRegistry, Secret, TL_GENERATOR, type Log, type Recipe, type Registry } from './registry/index.ts'
+import { generatedText, openDatabase, type Database } from './storage/index.ts'
+
+/** The registry over its open store: what the server serves, and what a command works on when no server runs. */
+export interface OpenStore {
+  readonly database: Database
+  readonly registry: Registry
+}
+
+export interface OpenStoreParts {
+  readonly log: Log
+  /** Threads of libuv's pool. */
+  readonly poolThreads: number
+}
+
+/**
+ * Opens the data folder of `config`, and makes it when it is new.
+ *
+ * @throws {StorageError} when the folder cannot be used, {ConfigError} when a recipe cannot.
+ */
+export async function openStore(config: Config, { log, poolThreads }: OpenStoreParts): Promise<OpenStore> {
+  // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
+  const recipe = await chooseRecipe(config)
+  const database = await openDatabase(config.data)
+  try {
+    const registry = await openRegistry(database, {
+      ...(await signingIdentity(config, database)),
+      recipe,
+      topicRoot: config.mqtt.topicRoot,
+      deviceTopics: config.mqtt.deviceTopics,
+      poolThreads,
+      loginQueue: config.limits.loginQueue,
+      log,
+    })
+    return { database, registry }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function chooseRecipe(config: Config): Promise<Recipe> {
+  const folder = join(config.data, 'recipes')
+  const recipes = new Map([TL_GENERATOR, ...(await loadRecipes(folder))].map((recipe) => [recipe.name, recipe]))
+  const recipe = recipes.get(config.registration.recipe)
+  if (recipe !== undefined) return recipe
+  throw new ConfigError([
+    `registration.recipe: there is no recipe ${JSON.stringify(config.registration.recipe)}; ` +
+      `there are ${[...recipes.keys()].join(', ')}. Recipes are read from ${folder}.`,
+  ])
+}
+
+/** Configured, or made at the first start and kept in the data folder. */
+async function signingIdentity(
+  { registration }: Config,
+  database: Database,
+): Promise<{ registrationSecret: Secret; registrationIssuer: string }> {
+  const generate = (name: string, setting: string, make: () => string) => generatedText(database, name, setting, make)
+  return {
+    registrationSecret:
+      registration.secret ??
+      new Secret(
+        await generate('registration-secret', 'MOORING_REGISTRATION_SECRET', () => randomBytes(32).toString('hex')),
+      ),
+    registrationIssuer:
+      registration.issuer ??
+      (await generate(
+        'registration-issuer',
+        'MOORING_REGISTRATION_ISSUER',
+        () => `mooring-${randomBytes(6).toString('hex')}`,
+      )),
+  }
+}

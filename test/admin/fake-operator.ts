@@ -1,0 +1,72 @@
+import type { Operator, ServerStatus } from '../../admin/index.ts'
+import { RegistryError, type Device } from '../../registry/index.ts'
+
+export const A_DEVICE: Device = {
+  id: '6922d1a0c3f4e5b6a7980001',
+  manufacturerId: 'A1-0001',
+  name: 'Generator - A1-0001',
+  deviceClass: 'standalone',
+  description: 'Industrial power generator.',
+  tags: [{ key: 'manufacturerId', value: 'A1-0001' }],
+  attributes: [{ name: 'rpm', dataType: 'number' }],
+  registeredAt: '2026-01-02T03:04:05.678Z',
+  disabled: false,
+}
+
+export const A_STATUS: ServerStatus = {
+  version: '1.2.3',
+  node: '20.20.2',
+  pid: 4711,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  uptimeSeconds: 93_784,
+  data: '/data',
+  connectedClients: 12,
+  listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
+}
+
+async function device({ device: id }: { device: string }): Promise<Device> {
+  if (id === A_DEVICE.id || id === A_DEVICE.manufacturerId) return A_DEVICE
+  throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(id)}.`)
+}
+
+/** Answers the same each time, so that two ways of asking can be compared. Knows one device and no service key named `taken`. */
+export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
+  return {
+    createToken: async ({ url, mqtt, extra }) => ({ token: 'a.b.c', payload: { ...extra, url, mqtt, iat: 1 } }),
+    verifyToken: async ({ token }) =>
+      token === 'a.b.c'
+        ? { accepted: true, header: { alg: 'HS256', typ: 'JWT' }, payload: { iss: 'here', iat: 1_700_000_000 } }
+        : { accepted: false, reason: 'it was signed with another secret' },
+    createServiceKey: async ({ name, secret }) => {
+      if (name === 'taken') throw new RegistryError('ERR_CONFLICT', 'A service key named taken exists already.')
+      return { name, accessKey: 'ed9c8a6e-0000-4000-8000-000000000001', accessSecret: secret ?? 'a'.repeat(64) }
+    },
+    listServiceKeys: async () => ({
+      keys: [
+        {
+          name: 'dashboard',
+          accessKey: 'ed9c8a6e-0000-4000-8000-000000000001',
+          rules: { publish: [], subscribe: ['losant/+/state', 'plant/#'], deny: ['losant/+/private'] },
+          createdAt: '2026-01-02T03:04:05.678Z',
+          disabled: false,
+        },
+      ],
+    }),
+    deleteServiceKey: async ({ key }) => {
+      if (key !== 'dashboard') throw new RegistryError('ERR_NOT_FOUND', `There is no service key ${key}.`)
+      return { deleted: key }
+    },
+    listDevices: async ({ limit }) => ({ devices: [A_DEVICE], ...(limit === 1 ? { next: A_DEVICE.id } : {}) }),
+    getDevice: device,
+    disableDevice: async (request) => ({ ...(await device(request)), disabled: true }),
+    enableDevice: device,
+    rotateDevice: async (request) => ({
+      deviceId: (await device(request)).id,
+      accessKey: 'ed9c8a6e-0000-4000-8000-000000000002',
+      accessSecret: 'b'.repeat(64),
+    }),
+    deleteDevice: device,
+    status: async () => A_STATUS,
+    ...overrides,
+  }
+}
