@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
-import { ConfigError, type Config } from './config.ts'
-import { loadRecipes } from './recipe-files.ts'
-import { openRegistry, Secret, TL_GENERATOR, type Log, type Recipe, type Registry } from './registry/index.ts'
+import { chooseRecipe, recipesFolder, type Config } from './config.ts'
+import { openRegistry, Secret, type Log, type Registry } from './registry/index.ts'
 import { generatedText, openDatabase, type Database } from './storage/index.ts'
 
 /** The registry over its open store: what the server serves, and what a command works on when no server runs. */
@@ -24,7 +22,7 @@ export interface OpenStoreParts {
  */
 export async function openStore(config: Config, { log, poolThreads }: OpenStoreParts): Promise<OpenStore> {
   // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
-  const recipe = await chooseRecipe(config)
+  const recipe = await chooseRecipe(config.registration.recipe, recipesFolder(config))
   const database = await openDatabase(config.data)
   try {
     const registry = await openRegistry(database, {
@@ -41,17 +39,6 @@ export async function openStore(config: Config, { log, poolThreads }: OpenStoreP
     await database.close()
     throw error
   }
-}
-
-async function chooseRecipe(config: Config): Promise<Recipe> {
-  const folder = join(config.data, 'recipes')
-  const recipes = new Map([TL_GENERATOR, ...(await loadRecipes(folder))].map((recipe) => [recipe.name, recipe]))
-  const recipe = recipes.get(config.registration.recipe)
-  if (recipe !== undefined) return recipe
-  throw new ConfigError([
-    `registration.recipe: there is no recipe ${JSON.stringify(config.registration.recipe)}; ` +
-      `there are ${[...recipes.keys()].join(', ')}. Recipes are read from ${folder}.`,
-  ])
 }
 
 /** Configured, or made at the first start and kept in the data folder. */

@@ -1,9 +1,6 @@
 import type { Command } from 'commander'
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { ConfigError } from '../config.ts'
-import { loadRecipes } from '../recipe-files.ts'
+import { resolve } from 'node:path'
+import { loadRecipes, readRecipes, recipesFolder } from '../config.ts'
 import { TL_GENERATOR, type Recipe } from '../registry/index.ts'
 import { examples } from './help.ts'
 import { printable } from './output.ts'
@@ -29,8 +26,7 @@ export function addRecipeCommands(program: Command, run: Run): void {
 
 async function listRecipes(session: Session): Promise<void> {
   const { config } = session.loadConfig()
-  const folder = join(config.data, 'recipes')
-  const fromFiles = await loadRecipes(folder)
+  const fromFiles = await loadRecipes(recipesFolder(config))
   const shadowed = fromFiles.some(({ name }) => name === TL_GENERATOR.name)
   const rows = [
     ...(shadowed ? [] : [summaryOf(TL_GENERATOR, 'built in', config.registration.recipe)]),
@@ -56,27 +52,9 @@ function summaryOf({ name, deviceName, attributes }: Recipe, from: 'built in' | 
 
 async function checkRecipes({ context, output }: Session, given: string): Promise<void> {
   const file = resolve(context.cwd, given)
-  const recipes = await recipesOf(file)
+  const recipes = readRecipes([file])
   output.answer({ valid: true, file, recipes: recipes.map(({ name }) => name) }, () => {
     const names = recipes.map(({ name }) => name).join(', ')
     return `${printable(file)}: valid (${recipes.length === 1 ? 'recipe' : 'recipes'} ${printable(names)})`
   })
-}
-
-/** Recipes are loaded by folder: this one holds the file and nothing else. */
-async function recipesOf(file: string): Promise<Recipe[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'mooring-recipe-'))
-  const link = join(folder, 'recipe.yaml')
-  try {
-    await symlink(file, link)
-    return await loadRecipes(folder)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError(
-      error.problems.map((problem) => problem.replaceAll(link, file)),
-      { cause: error },
-    )
-  } finally {
-    await rm(folder, { recursive: true })
-  }
 }

@@ -1,12 +1,11 @@
 import Koa from 'koa'
 import type { Context, Middleware } from 'koa'
-import { RegistryError, type Log } from '../registry/index.ts'
+import { printable, RegistryError, type Log } from '../registry/index.ts'
 import { httpStatusFor, RequestError, requestStatusFor } from './errors.ts'
 import { logOfErrors } from './error-log.ts'
 import { headersOfEveryReply } from './headers.ts'
 import { livez, readyz, type Readiness } from './health.ts'
 import { lingerOverUnreadBody } from './linger.ts'
-import { printable } from './printable.ts'
 import { registerDevice, type RegisterDeviceParts } from './register-device.ts'
 
 export interface RegistrationParts extends RegisterDeviceParts {

@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
-import { RegistryError, type Log } from '../registry/index.ts'
+import { printable, RegistryError, type Log } from '../registry/index.ts'
 import { RequestError } from './errors.ts'
 import { FloodGate } from './flood-gate.ts'
-import { printable } from './printable.ts'
 
 /** More tell the operator nothing new. */
 const LINES_PER_SECOND = 20

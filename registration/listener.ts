@@ -3,12 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { isIPv6, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Log } from '../registry/index.ts'
+import { printable, type Log } from '../registry/index.ts'
 import { endWith, refuserOfClientErrors } from './client-errors.ts'
 import { RequestError } from './errors.ts'
 import { FloodGate } from './flood-gate.ts'
 import { createWebServer, httpTimeouts, setCertificate, type Certificate, type HttpTimeouts } from './http-server.ts'
-import { printable } from './printable.ts'
 
 export interface ListenAddress {
   readonly host: string

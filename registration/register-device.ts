@@ -1,8 +1,7 @@
 import type { Context, Middleware } from 'koa'
-import { isManufacturerId, RegistryError, type Log, type Registry } from '../registry/index.ts'
+import { isManufacturerId, printable, RegistryError, type Log, type Registry } from '../registry/index.ts'
 import { readBody, type Body } from './body.ts'
 import { RequestError } from './errors.ts'
-import { printable } from './printable.ts'
 
 export interface RegisterDeviceRequest {
   /** Whatever was sent; the registry alone decides what a token is. */

@@ -15,14 +15,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   admin: { rooms: ['../registry/index.ts'], packages: ['zod', 'raw-body', 'jose'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {
-    rooms: [
-      '../admin/index.ts',
-      '../config.ts',
-      '../log.ts',
-      '../recipe-files.ts',
-      '../registry/index.ts',
-      '../storage/index.ts',
-    ],
+    rooms: ['../admin/index.ts', '../config.ts', '../log.ts', '../registry/index.ts', '../storage/index.ts'],
     packages: ['commander', 'cli-table3', 'mqtt'],
   },
 }

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseForm, parseJson } from '../../registration/body.ts'
 import { RequestError } from '../../registration/errors.ts'
-import { printable } from '../../registration/printable.ts'
 
 /** Names with everything that could mislead a scanner of JSON. */
 const name = fc
@@ -11,6 +10,15 @@ const name = fc
   .map((parts) => parts.join(''))
 const value = fc.jsonValue({ depthSize: 'small' })
 const entries = fc.uniqueArray(fc.tuple(name, value), { selector: ([key]) => key, maxLength: 6 })
+
+/** The fields of a form; `__proto__` may be one of them. */
+const form = fc.uniqueArray(
+  fc.tuple(
+    fc.oneof({ weight: 9, arbitrary: fc.string({ unit: 'grapheme' }) }, fc.constant('__proto__')),
+    fc.string({ unit: 'grapheme' }),
+  ),
+  { selector: ([key]) => key },
+)
 
 const objectText = (pairs: readonly (readonly [string, unknown])[], space = ''): string =>
   `{${pairs.map(([key, one]) => `${space}${JSON.stringify(key)}${space}:${JSON.stringify(one, null, space)}`).join(',')}}`
@@ -47,10 +55,22 @@ test('names that repeat only deeper down are extra fields like any other', () =>
 
 test('a form gives back what URLSearchParams wrote', () => {
   fc.assert(
-    fc.property(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' })), (given) => {
+    fc.property(form, (given) => {
       const { fields, ambiguity } = parseForm(new URLSearchParams(given).toString())
-      assert.equal(ambiguity, undefined)
-      assert.deepEqual(fields, new Map(Object.entries(given)))
+      assert.deepEqual(fields, new Map(given))
+      const proto = given.some(([key]) => key === '__proto__')
+      assert.equal(ambiguity, proto ? 'The body has a field named __proto__.' : undefined)
+    }),
+  )
+})
+
+test('a form with a name twice is ambiguous, wherever the two stand', () => {
+  fc.assert(
+    fc.property(form, fc.string({ unit: 'grapheme' }), fc.nat(), fc.nat(), (pairs, twice, i, j) => {
+      const all = pairs.filter(([key]) => key !== twice)
+      all.splice(i % (all.length + 1), 0, [twice, 'one'])
+      all.splice(j % (all.length + 1), 0, [twice, 'two'])
+      assert.match(parseForm(new URLSearchParams(all).toString()).ambiguity ?? '', /more than once/)
     }),
   )
 })
@@ -88,13 +108,4 @@ test('16 KiB of strings, spaces or backslashes are scanned in no time', () => {
     const { user } = process.cpuUsage(start)
     assert.ok(user < 200_000, `${user} µs`)
   }
-})
-
-test('text for the log is one line, short, and shows what it hides', () => {
-  assert.equal(
-    printable('a\nb\u0000\u001b[31m\u202e\u2028\ud800'),
-    'a\\u{a}b\\u{0}\\u{1b}[31m\\u{202e}\\u{2028}\\u{d800}',
-  )
-  assert.equal(printable('Größe 😀'), 'Größe 😀')
-  assert.ok(printable('x'.repeat(10_000)).length < 310)
 })

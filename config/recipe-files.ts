@@ -2,23 +2,30 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMap, isNode, isScalar, type Document } from 'yaml'
 import type { z } from 'zod'
-import { exportSchema, recipeFrom, recipeSchema, knownNames } from './config/recipe-schema.ts'
-import { ConfigError, readFailure, shown } from './config/problems.ts'
-import { didYouMean } from './config/suggest.ts'
-import { readTextFile, UnreadableFile } from './config/text-file.ts'
-import { parseYaml, type YamlText } from './config/yaml-text.ts'
-import { TL_GENERATOR, type Recipe } from './registry/index.ts'
+import { exportSchema, recipeFrom, recipeSchema, knownNames } from './recipe-schema.ts'
+import { ConfigError, readFailure, shown } from './problems.ts'
+import { didYouMean } from './suggest.ts'
+import { readTextFile, UnreadableFile } from './text-file.ts'
+import { parseYaml, type YamlText } from './yaml-text.ts'
+import { TL_GENERATOR, type Recipe } from '../registry/index.ts'
 
 const MOST_BYTES = 4 * 1024 * 1024
 
 /**
  * Every recipe in the `*.yaml` and `*.yml` files of `folder`, in the order of the files' names; a missing folder has none.
- * The built-in recipe is not among them: see `recipeNamed`.
+ * The built-in recipe is not among them.
  *
  * @throws {ConfigError} with all problems of all files, each with its file, line and column.
  */
-export async function loadRecipes(folder: string): Promise<Recipe[]> {
-  const readers = (await filesIn(folder)).map((file) => new RecipeReader(file))
+export const loadRecipes = async (folder: string): Promise<Recipe[]> => readRecipes(await filesIn(folder))
+
+/**
+ * The recipes of these files. Source of the format: docs/configuration.md, "Recipes".
+ *
+ * @throws {ConfigError} with all problems of all files, each with its file, line and column.
+ */
+export function readRecipes(files: readonly string[]): Recipe[] {
+  const readers = files.map((file) => new RecipeReader(file))
   for (const reader of readers) reader.readAll()
   const found = readers.flatMap((reader) => reader.found)
   const problems = [...readers.flatMap((reader) => reader.problems), ...duplicates(found)]
@@ -27,17 +34,17 @@ export async function loadRecipes(folder: string): Promise<Recipe[]> {
 }
 
 /**
- * The recipe of that name; one from a file stands in the place of a built-in one.
+ * The recipe of that name; one from a file of `folder` stands in the place of the built-in one.
  *
- * @throws {ConfigError} when there is none; it names those that exist.
+ * @throws {ConfigError} when there is none; it names those that exist. Also when any file of the folder is wrong.
  */
-export function recipeNamed(name: string, recipes: readonly Recipe[]): Recipe {
-  const all = [...recipes, TL_GENERATOR]
-  const recipe = all.find((candidate) => candidate.name === name)
+export async function chooseRecipe(name: string, folder: string): Promise<Recipe> {
+  const recipes = [...(await loadRecipes(folder)), TL_GENERATOR]
+  const recipe = recipes.find((candidate) => candidate.name === name)
   if (recipe !== undefined) return recipe
-  const names = [...new Set(all.map((candidate) => candidate.name))]
+  const names = [...new Set(recipes.map((candidate) => candidate.name))]
   throw new ConfigError([
-    `registration.recipe: there is no recipe ${shown(name)}; there is ${names.map(shown).join(', ')}`,
+    `registration.recipe: there is no recipe ${shown(name)} in ${folder}, only ${names.map(shown).join(', ')}${didYouMean(name, names)}`,
   ])
 }
 
