@@ -1,6 +1,6 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
 import type { Device, DeviceId } from './device.ts'
-import type { StoreLevel, Writer, WriteOperation } from '../storage/index.ts'
+import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -53,7 +53,7 @@ export class RegistryStore {
    */
   async claim(manufacturerId: string): Promise<Claim | undefined> {
     for (;;) {
-      if (this.#byManufacturerId.getSync(manufacturerId) !== undefined) return undefined
+      if (readNow(this.#byManufacturerId, manufacturerId) !== undefined) return undefined
       const other = this.#claims.get(manufacturerId)
       if (other === undefined) break
       await other
@@ -105,26 +105,26 @@ export class RegistryStore {
   }
 
   findAccessKey(accessKey: string): AccessKey | undefined {
-    return this.#accessKeys.getSync(accessKey)
+    return readNow(this.#accessKeys, accessKey)
   }
 
   findDevice(id: DeviceId): Device | undefined {
-    return this.#devices.getSync(id)
+    return readNow(this.#devices, id)
   }
 
   findDeviceId(manufacturerId: string): DeviceId | undefined {
-    return this.#byManufacturerId.getSync(manufacturerId)
+    return readNow(this.#byManufacturerId, manufacturerId)
   }
 
   findDeviceKey(id: DeviceId): DeviceKey | undefined {
-    const accessKey = this.#keysByDevice.getSync(id)
-    const key = accessKey === undefined ? undefined : this.#accessKeys.getSync(accessKey)
+    const accessKey = readNow(this.#keysByDevice, id)
+    const key = accessKey === undefined ? undefined : readNow(this.#accessKeys, accessKey)
     return key?.kind === 'device' ? key : undefined
   }
 
   findServiceKey(name: string): ServiceKey | undefined {
-    const accessKey = this.#serviceKeys.getSync(name)
-    const key = accessKey === undefined ? undefined : this.#accessKeys.getSync(accessKey)
+    const accessKey = readNow(this.#serviceKeys, name)
+    const key = accessKey === undefined ? undefined : readNow(this.#accessKeys, accessKey)
     return key?.kind === 'service' ? key : undefined
   }
 
@@ -135,7 +135,7 @@ export class RegistryStore {
   async listServiceKeys(): Promise<ServiceKey[]> {
     const accessKeys = await this.#serviceKeys.values().all()
     return accessKeys.flatMap((accessKey) => {
-      const key = this.#accessKeys.getSync(accessKey)
+      const key = readNow(this.#accessKeys, accessKey)
       return key?.kind === 'service' ? [key] : []
     })
   }

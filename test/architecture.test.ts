@@ -61,6 +61,7 @@ for (const [room, { rooms, packages }] of Object.entries(mayImport)) {
 const onlyIn: { readonly what: string; readonly pattern: RegExp; readonly files: readonly string[] }[] = [
   { what: 'aedes is imported', pattern: /from 'aedes'/, files: ['broker/aedes.ts'] },
   { what: 'argon2 is imported', pattern: /from 'argon2'/, files: ['registry/credentials.ts'] },
+  { what: 'a value is read at once', pattern: /\.getSync\b/, files: ['storage/read-now.ts'] },
   { what: 'the environment is read', pattern: /process\.env/, files: ['config.ts', 'main.ts'] },
   { what: 'the console is written to', pattern: /\bconsole\./, files: [] },
 ]
