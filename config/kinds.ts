@@ -103,7 +103,9 @@ export function choice<const Words extends readonly [string, ...string[]]>(words
 
 export function count(description: string) {
   const error = 'expected a whole number from 1 to 10000000'
-  const number = z.union([z.int().min(1).max(10_000_000), z.string().regex(/^\d{1,8}$/)], { error })
+  // In each part too: of a part that nearly fits, zod would say what it thinks itself.
+  const digits = z.string().regex(/^\d{1,8}$/, { error })
+  const number = z.union([z.int({ error }).min(1, { error }).max(10_000_000, { error }), digits], { error })
   return described(
     parsedBy(number, (given) => {
       const value = Number(given)
@@ -117,9 +119,8 @@ export function count(description: string) {
 /** The largest is what the remaining length of MQTT can say [MQTT-2.2.3]. */
 export function size(description: string, least: number) {
   const most = 268_435_455
-  const input = z.union([z.int().min(0), z.string().regex(SIZE)], {
-    error: 'expected a size in bytes, such as 4096, 16KiB or 1MiB',
-  })
+  const error = 'expected a size in bytes, such as 4096, 16KiB or 1MiB'
+  const input = z.union([z.int({ error }).min(0, { error }), z.string().regex(SIZE, { error })], { error })
   return described(
     parsedBy(input, (given) => {
       const bytes = parseSize(given)

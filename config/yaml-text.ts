@@ -1,4 +1,4 @@
-import { LineCounter, isNode, parseAllDocuments, type Document, type ErrorCode, type Node } from 'yaml'
+import { Composer, Lexer, LineCounter, Parser, isNode, type CST, type Document, type ErrorCode, type Node } from 'yaml'
 
 export interface YamlText {
   /** Empty when the text holds nothing, or when it is not YAML. */
@@ -31,14 +31,41 @@ export function parseYaml(file: string, text: string): YamlText {
     const { line, col } = lines.linePos(offset)
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
   }
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
-  const documents = Array.isArray(parsed) ? parsed : []
+  const { documents, tooDeepAt } = documentsOf(text, lines)
   const problems = documents
     .flatMap((document) => [...document.errors, ...document.warnings])
     .map((error) => `${placeOf(error.pos[0])}: ${EXPLANATIONS[error.code] ?? `this is not valid YAML (${error.code})`}`)
+  if (tooDeepAt !== undefined) problems.push(`${placeOf(tooDeepAt)}: expected at most ${MOST_LEVELS} levels`)
   return {
     documents: problems.length === 0 ? documents : [],
     at: (node) => placeOf((isNode(node) ? (node as Node).range?.[0] : undefined) ?? 0),
     problems,
   }
+}
+
+/** More than any honest file has. What builds the documents recurses, and could take the whole process with it. */
+const MOST_LEVELS = 200
+
+class TooDeep extends Error {
+  override readonly name = 'TooDeep'
+}
+
+/** As `parseAllDocuments` of the library, but nothing is built of a text that is too deep. */
+function documentsOf(text: string, lines: LineCounter): { documents: readonly Document[]; tooDeepAt?: number } {
+  const parser = new Parser(lines.addNewLine)
+  try {
+    return { documents: [...new Composer({ logLevel: 'silent' }).compose(tokensOf(text, parser, lines))] }
+  } catch (error) {
+    if (!(error instanceof TooDeep)) throw error
+    return { documents: [], tooDeepAt: parser.offset }
+  }
+}
+
+function* tokensOf(text: string, parser: Parser, lines: LineCounter): Generator<CST.Token, void> {
+  lines.addNewLine(0)
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme)
+    if (parser.stack.length > MOST_LEVELS) throw new TooDeep()
+  }
+  yield* parser.end()
 }
