@@ -1,5 +1,6 @@
 import { filterMatches } from '../registry/index.ts'
-import type { AedesBroker, Client, Deliver, Message, Subscription } from './aedes-internals.d.ts'
+import type { AedesBroker, Deliver, Message, Qos } from './aedes-internals.d.ts'
+import type { Connection } from './connection.ts'
 
 /** What is kept for one device, and how long. */
 export const EARLY_COMMANDS = { messages: 32, milliseconds: 10_000 } as const
@@ -16,20 +17,21 @@ interface Held {
  * afterwards, and a command sent meanwhile must not be lost. Source: docs/contract.md §5.
  */
 export class EarlyCommands {
-  readonly #broker: Pick<AedesBroker, 'subscribe' | 'unsubscribe'>
-  readonly #held = new Map<Client, Held>()
+  readonly #broker: Pick<AedesBroker<Connection>, 'subscribe' | 'unsubscribe'>
+  readonly #held = new Map<Connection, Held>()
 
-  constructor(broker: Pick<AedesBroker, 'subscribe' | 'unsubscribe'>) {
+  constructor(broker: Pick<AedesBroker<Connection>, 'subscribe' | 'unsubscribe'>) {
     this.#broker = broker
   }
 
   /** Begins to hold what is sent to `topic`, until the device subscribes, leaves, or the time is up. */
-  hold(client: Client, topic: string): void {
+  hold(client: Connection, topic: string): void {
     const messages: Message[] = []
     const hold: Deliver = ({ payload, qos, retain }, done) => {
       // Retained messages come with the subscription anyway.
       const wanted = !retain && this.#held.has(client) && messages.length < EARLY_COMMANDS.messages
-      if (wanted) messages.push({ topic, payload, qos, retain: false })
+      // A copy: the payload may be a part of a buffer that is much larger.
+      if (wanted) messages.push({ topic, payload: Buffer.from(payload), qos, retain: false })
       done()
     }
     const timer = setTimeout(() => this.drop(client), EARLY_COMMANDS.milliseconds)
@@ -39,21 +41,25 @@ export class EarlyCommands {
   }
 
   /**
-   * A subscription was granted and takes effect in this turn. What was held goes out now, before anything newer.
+   * A client has subscribed, in this turn. What was held for it goes out now, before anything newer.
    *
-   * @returns how many messages.
+   * @param subscriptions - with what was granted: a QoS, or a number that is none.
    */
-  deliver(client: Client, { topic: filter, qos }: Subscription): number {
+  deliver(client: Connection, subscriptions: readonly { readonly topic: string; readonly qos: number }[]): void {
     const held = this.#held.get(client)
-    if (held === undefined || !filterMatches(filter, held.topic)) return 0
+    if (held === undefined) return
+    const granted = subscriptions.flatMap(({ topic, qos }) =>
+      isQos(qos) && filterMatches(topic, held.topic) ? qos : [],
+    )
+    if (granted.length === 0) return
     this.drop(client)
+    const most = granted.reduce((one, other) => (other > one ? other : one))
     for (const message of held.messages) {
-      client.publish({ ...message, qos: message.qos < qos ? message.qos : qos }, () => {})
+      client.publish({ ...message, qos: message.qos < most ? message.qos : most }, () => {})
     }
-    return held.messages.length
   }
 
-  drop(client: Client): void {
+  drop(client: Connection): void {
     const held = this.#held.get(client)
     if (held === undefined) return
     this.#held.delete(client)
@@ -61,3 +67,5 @@ export class EarlyCommands {
     this.#broker.unsubscribe(held.topic, held.hold)
   }
 }
+
+const isQos = (value: number): value is Qos => value === 0 || value === 1 || value === 2

@@ -1,21 +1,26 @@
 import { isUtf8 } from 'node:buffer'
-import { RegistryError, type Log, type Principal, type Registry } from '../registry/index.ts'
+import { printable, RegistryError, type Log, type Principal, type Registry } from '../registry/index.ts'
 import type { Message, PublishPacket, Subscription } from './aedes-internals.d.ts'
 import type { Peer } from './peer.ts'
 import { LoginRefused, ReturnCode, returnCodeOf } from './return-codes.ts'
 
-/** What is known of one connection beside what Aedes keeps. */
-export interface Connection {
+/** What the gates look at of a connection. */
+export interface Caller {
   readonly peer: Peer
-  /** As CONNECT said, not yet believed; empty before. */
-  clientId: string
-  accessKey: string
-  will?: Message | undefined
+  /** As CONNECT said, not yet believed; null before. */
+  readonly id: string | null
+  readonly accessKey: string
+  readonly will: Message | undefined
   /** Set once the login is through; without it every gate is closed. */
-  principal?: Principal
-  /** CONNACK 0 is about to be written, and Aedes will tell when the client has gone. */
-  registered?: boolean
+  readonly principal: Principal | undefined
+  /** The topic of its last message that was let through. */
+  allowedTopic: string | undefined
+  /** Topics of messages to it that were let through lately. */
+  receivable: Set<string> | undefined
 }
+
+/** Most clients receive from few topics; the set is begun anew beyond this. */
+const MOST_RECEIVABLE = 1000
 
 /** MQTT allows 65,535 bytes. Ids are keys of the store and part of many log lines. */
 export const MAX_CLIENT_ID_CHARACTERS = 256
@@ -38,9 +43,9 @@ export class MqttGates {
    * @throws {LoginRefused} when the client id or the will cannot be accepted.
    * @throws {RegistryError} `ERR_CREDENTIALS_INVALID`, `ERR_BUSY`.
    */
-  async authenticate(connection: Connection, password: Buffer | undefined): Promise<Principal> {
-    const { peer, clientId, accessKey, will } = connection
-    if (clientId === '') throw new LoginRefused(ReturnCode.IDENTIFIER_REJECTED, 'the client id is empty')
+  async authenticate(caller: Caller, password: Buffer | undefined): Promise<Principal> {
+    const { peer, accessKey, will } = caller
+    const clientId = caller.id ?? ''
     if (clientId.length > MAX_CLIENT_ID_CHARACTERS) {
       const reason = `the client id is longer than ${MAX_CLIENT_ID_CHARACTERS} characters`
       throw new LoginRefused(ReturnCode.IDENTIFIER_REJECTED, reason)
@@ -53,8 +58,8 @@ export class MqttGates {
     return principal
   }
 
-  loginRefused(connection: Connection, reason: unknown): void {
-    const facts = { ...describe(connection), returnCode: returnCodeOf(reason) }
+  loginRefused(caller: Caller, reason: unknown): void {
+    const facts = { ...describe(caller), returnCode: returnCodeOf(reason) }
     if (reason instanceof LoginRefused || reason instanceof RegistryError) {
       const code = reason instanceof RegistryError ? reason.code : undefined
       const why = typeof reason.cause === 'string' ? reason.cause : reason.message
@@ -64,32 +69,39 @@ export class MqttGates {
     }
   }
 
-  mayPublish(connection: Connection, { topic }: Pick<PublishPacket, 'topic'>): boolean {
-    const { principal } = connection
+  mayPublish(caller: Caller, { topic }: Pick<PublishPacket, 'topic'>): boolean {
+    const { principal } = caller
+    if (topic === caller.allowedTopic) return true
     const allowed = principal !== undefined && this.#registry.acl.mayPublish(principal, topic)
-    if (!allowed) this.#report('publish-refused', connection, topic, 'A client published where it may not.')
+    if (allowed) caller.allowedTopic = topic
+    else this.#report('publish-refused', caller, topic, 'A client published where it may not.')
     return allowed
   }
 
-  maySubscribe(connection: Connection, { topic: filter }: Pick<Subscription, 'topic'>): boolean {
-    const { principal } = connection
+  maySubscribe(caller: Caller, { topic: filter }: Pick<Subscription, 'topic'>): boolean {
+    const { principal } = caller
     const allowed = principal !== undefined && this.#registry.acl.maySubscribe(principal, filter)
-    if (!allowed) this.#report('subscribe-refused', connection, filter, 'A client subscribed where it may not.')
+    if (!allowed) this.#report('subscribe-refused', caller, filter, 'A client subscribed where it may not.')
     return allowed
   }
 
   /** Silent: a granted filter may be wider than the permission, and that is no misuse. */
-  mayReceive({ principal }: Connection, { topic }: Pick<PublishPacket, 'topic'>): boolean {
-    return principal !== undefined && this.#registry.acl.mayReceive(principal, topic)
+  mayReceive(caller: Caller, { topic }: Pick<PublishPacket, 'topic'>): boolean {
+    const { principal, receivable } = caller
+    if (receivable?.has(topic) === true) return true
+    if (principal === undefined || !this.#registry.acl.mayReceive(principal, topic)) return false
+    if (receivable === undefined || receivable.size >= MOST_RECEIVABLE) caller.receivable = new Set([topic])
+    else receivable.add(topic)
+    return true
   }
 
-  #report(event: string, connection: Connection, topic: string, message: string): void {
-    const kind = `${event} ${connection.accessKey}`
+  #report(event: string, caller: Caller, topic: string, message: string): void {
+    const kind = `${event} ${caller.accessKey}`
     const now = performance.now()
     if (now - (this.#lastLogged.get(kind) ?? -Infinity) < REPEAT_MS) return
     if (this.#lastLogged.size >= 10_000) this.#lastLogged.clear()
     this.#lastLogged.set(kind, now)
-    this.#log.warn({ event, ...describe(connection), topic: printable(topic) }, message)
+    this.#log.warn({ event, ...describe(caller), topic: printable(topic) }, message)
   }
 }
 
@@ -98,23 +110,12 @@ const secretOf = (password: Buffer | undefined): string =>
   password !== undefined && isUtf8(password) ? password.toString() : ''
 
 /** Who it is, or says he is, for a log line. */
-export function describe({ peer, clientId, accessKey }: Connection): Record<string, string> {
+export function describe({ peer, id, accessKey }: Pick<Caller, 'peer' | 'id' | 'accessKey'>): Record<string, string> {
   const { address, transport } = peer
   return {
-    ...(clientId === '' ? {} : { clientId: printable(clientId) }),
+    ...(id === null || id === '' ? {} : { clientId: printable(id) }),
     ...(accessKey === '' ? {} : { accessKey: printable(accessKey) }),
     address,
     transport,
   }
-}
-
-const MAX_PRINTED_CHARACTERS = 128
-
-/** Text from outside for a log line: cut, and without characters that could move a cursor or forge a line. */
-function printable(text: string): string {
-  const cut = text.length > MAX_PRINTED_CHARACTERS ? `${text.slice(0, MAX_PRINTED_CHARACTERS)}…` : text
-  return cut.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  )
 }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export type Transport = 'tcp' | 'tls' | 'ws' | 'wss'
@@ -20,3 +21,12 @@ export interface Peer {
 
 /** Takes over a stream whose bytes are MQTT, whatever carried them here. */
 export type Accept = (stream: Duplex, peer: Peer) => void
+
+const NO_TICKET: Ticket = { connectRead: () => {}, loggedIn: () => {} }
+
+/** Of a stream that did not come through one of our doors. */
+export const peerOf = (stream: Duplex): Peer => ({
+  address: (stream instanceof Socket ? stream.remoteAddress : undefined) ?? '',
+  transport: 'tcp',
+  ticket: NO_TICKET,
+})

@@ -24,7 +24,7 @@ const refusals = [
     connect: asService('s', { clientId: deviceIdOf(2) }),
     returnCode: 4,
   },
-  { name: 'an empty client id', connect: asService('s', { clientId: '' }), returnCode: 2 },
+  { name: 'a device without its client id', connect: asDevice(1, { clientId: '' }), returnCode: 4 },
   { name: 'a client id of 257 characters', connect: asService('s', { clientId: 'x'.repeat(257) }), returnCode: 2 },
   {
     name: "a will on another device's topic",

@@ -121,7 +121,8 @@ async function healthyPair(broker: TestBroker): Promise<{ check: () => Promise<v
     check: async () => {
       const id = ++count
       speaker.publish(topicOf(1, 'state'), `state ${id}`, { qos: 1, messageId: (id % 65_535) + 1 })
-      await service.hearMessage(`state ${id}`)
+      const { messageId = 0 } = await service.hearMessage(`state ${id}`)
+      service.send({ cmd: 'puback', messageId })
       service.publish(topicOf(2, 'command'), `command ${id}`)
       await listener.hearMessage(`command ${id}`)
       service.received.length = 0

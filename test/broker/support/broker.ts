@@ -10,6 +10,8 @@ export const LIMITS = {
   maxPacketBytes: 262_144,
   maxSubscriptionsPerPacket: 100,
   maxWriteBufferBytes: 1_048_576,
+  // What the protocol has room for.
+  maxTopicBytes: 65_535,
 } as const satisfies BrokerOptions
 
 export interface TestBroker extends Broker {

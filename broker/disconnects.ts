@@ -1,0 +1,22 @@
+import { ProtocolError } from './codec/index.ts'
+
+/** Why we end a connection, beside what the protocol forbids. */
+
+/** A limit of ours was broken. */
+export class LimitExceeded extends ProtocolError {
+  override readonly name = 'LimitExceeded'
+}
+
+/** The client does not read what it subscribed to. */
+export class SlowReader extends Error {
+  override readonly name = 'SlowReader'
+}
+
+/** It published where it may not. The gate has reported it. */
+export class PublishRefused extends Error {
+  override readonly name = 'PublishRefused'
+
+  constructor() {
+    super('publish refused')
+  }
+}

@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto'
+import type { Connack } from './aedes-internals.d.ts'
+import { encodeConnack, type ConnectPacket } from './codec/index.ts'
+import type { Connection } from './connection.ts'
+import type { BrokerContext } from './context.ts'
+import { Outbox } from './outbox.ts'
+import { ReturnCode } from './return-codes.ts'
+import { Session } from './session.ts'
+import { SlowReader } from './disconnects.ts'
+import { restoreSubscriptions } from './subscribing.ts'
+
+/** How much longer than the keep-alive a client may be silent [MQTT-3.1.2-24]. */
+const KEEP_ALIVE_FACTOR = 1.5
+
+/**
+ * Logins under one client ID happen one after the other: each finds the session as the one before left it, and of any
+ * number that come at once the last one stays [MQTT-3.1.4-2].
+ */
+export class Logins {
+  readonly #lines = new Map<string, Promise<void>>()
+
+  /** Whether another login under this ID is being worked on. */
+  isBusy(clientId: string): boolean {
+    return this.#lines.has(clientId)
+  }
+
+  /** Runs `work` when those before it are done. It must not reject. */
+  queue(clientId: string, work: () => Promise<void>): void {
+    const before = this.#lines.get(clientId) ?? Promise.resolve()
+    const turn = before.then(work).finally(() => {
+      if (this.#lines.get(clientId) === turn) this.#lines.delete(clientId)
+    })
+    this.#lines.set(clientId, turn)
+  }
+}
+
+/** CONNECT → who is it → may it → its session → CONNACK. Nothing that follows is read before. */
+export function receiveConnect(connection: Connection, packet: ConnectPacket): void {
+  const { broker } = connection
+  connection.connecting = true
+  connection.protocol = packet.version
+  connection.input.hold()
+  broker.preConnect(
+    connection,
+    packet,
+    once((error, goes) => {
+      if (connection.closed) return
+      if (error || goes !== true) return connection.fail(error ?? new Error('refused by preConnect'))
+      authenticate(connection, packet)
+    }),
+  )
+}
+
+/** Answers with a return code and closes. */
+export function refuse(connection: Connection, returnCode: number, error: unknown): void {
+  if (connection.closed) return
+  connection.output.write(encodeConnack(returnCode, false))
+  announceConnack(connection, { cmd: 'connack', returnCode, sessionPresent: false })
+  connection.fail(error)
+}
+
+function authenticate(connection: Connection, packet: ConnectPacket): void {
+  const { broker } = connection
+  // [MQTT-3.1.3-8]; MQTT 3.1 §3.1 knows no empty identifier.
+  if (packet.clientId === '' && (!packet.clean || packet.protocolVersion === 3)) {
+    return refuse(connection, ReturnCode.IDENTIFIER_REJECTED, new Error('the client id is empty'))
+  }
+  connection.id = packet.clientId || `auto-${randomUUID()}` // [MQTT-3.1.3-6]
+  connection.clean = packet.clean
+  connection.version = packet.protocolVersion
+  connection.keepAliveMs = packet.keepalive * 1000 * KEEP_ALIVE_FACTOR
+  connection.will = packet.will
+  broker.authenticate(
+    connection,
+    packet.username,
+    packet.password,
+    once((error, goes) => {
+      if (connection.closed) return
+      if (!error && goes === true) return enter(connection)
+      const code = error?.returnCode
+      const returnCode = code !== undefined && code >= 2 && code <= 5 ? code : ReturnCode.NOT_AUTHORIZED
+      refuse(connection, returnCode, error ?? new Error('not authorized'))
+    }),
+  )
+}
+
+/** At once when there is nothing to look up or to write, which is so for most devices. */
+function enter(connection: Connection): void {
+  const { context, clean, will } = connection
+  const id = connection.id!
+  if (clean && will === undefined && !context.logins.isBusy(id) && !context.sessions.has(id)) {
+    return establish(connection, new Session(id, true), false)
+  }
+  context.logins.queue(id, () => open(connection).catch((error: unknown) => connection.fail(error)))
+}
+
+async function open(connection: Connection): Promise<void> {
+  const { context, clean, broker } = connection
+  const id = connection.id!
+  if (connection.closed) return
+  broker.clients[id]?.close()
+
+  const known = context.sessions.get(id)
+  if (clean && known !== undefined) await forget(context, known) // [MQTT-3.1.2-6]
+  const session = clean ? new Session(id, true) : (known ?? (await create(context, id)))
+  if (connection.will !== undefined) await context.wills.keep(connection, connection.will)
+  if (known === session && !connection.closed) await restoreSubscriptions(connection, session)
+  if (connection.closed) {
+    // It may have left while its will was being written.
+    if (connection.will !== undefined) context.wills.ended(connection, true)
+    return
+  }
+  establish(connection, session, known === session)
+}
+
+async function forget(context: BrokerContext, session: Session): Promise<void> {
+  context.sessions.delete(session.clientId)
+  context.router.drop(session)
+  await context.persistence.forgetSession(session.clientId)
+}
+
+/** On disk before CONNACK says that it is there. */
+async function create(context: BrokerContext, id: string): Promise<Session> {
+  const session = new Session(id, false)
+  context.sessions.set(id, session)
+  await context.persistence.openSession(id)
+  return session
+}
+
+/** From here on it is a client like all others. Everything happens in this turn. */
+function establish(connection: Connection, session: Session, wasThere: boolean): void {
+  const { broker, context, clean } = connection
+  broker.registerClient(connection)
+  connection.registered = true
+  if (connection.closed) return
+
+  const sessionPresent = wasThere && connection.protocol.hasSessionPresent // [MQTT-3.2.2-1..3]
+  connection.output.write(encodeConnack(ReturnCode.ACCEPTED, sessionPresent, connection.protocol))
+  connection.connackSent = true
+  connection.maxPacketBytes = context.limits.maxPacketBytes
+  const outbox = outboxOf(connection, clean)
+  connection.outbox = outbox
+  connection.session = session
+  session.connection = connection
+  if (!clean) context.persistence.sessionOpened(session.clientId)
+  announceConnack(connection, { cmd: 'connack', returnCode: ReturnCode.ACCEPTED, sessionPresent })
+  connection.connected = true
+  connection.waitOn()
+  if (clean) ready(connection)
+  else
+    outbox.catchUp().then(
+      () => ready(connection),
+      (error: unknown) => connection.fail(error),
+    )
+  connection.input.release()
+}
+
+function ready(connection: Connection): void {
+  if (connection.closed) return
+  connection.connecting = false
+  connection.broker.emit('clientReady', connection)
+  connection.emit('connected')
+}
+
+function announceConnack(connection: Connection, connack: Connack): void {
+  connection.broker.emit('connackSent', connack, connection)
+}
+
+function outboxOf(connection: Connection, clean: boolean): Outbox {
+  const { context, broker, output } = connection
+  return new Outbox({
+    client: connection,
+    output,
+    store: clean ? undefined : context.persistence,
+    window: context.limits.maxInFlight,
+    maxBytes: context.limits.maxWriteBufferBytes,
+    mayReceive: (packet) => connection.mayReceive(packet) !== null,
+    onAcknowledged: (packet) => {
+      if (broker.listenerCount('ack') > 0) broker.emit('ack', packet, connection)
+    },
+    onOverflow: () =>
+      connection.fail(new SlowReader(`more than ${context.limits.maxWriteBufferBytes} bytes wait for it`)),
+    onFault: (error) => connection.fail(error),
+  })
+}
+
+/** A hook that answers twice has answered once. */
+function once<Args extends unknown[]>(answer: (...args: Args) => void): (...args: Args) => void {
+  let answered = false
+  return (...args) => {
+    if (answered) return
+    answered = true
+    answer(...args)
+  }
+}

@@ -1,0 +1,189 @@
+import type { Deliver, PublishPacket, Qos } from './aedes-internals.d.ts'
+import { encodePublish } from './codec/index.ts'
+import type { Session } from './session.ts'
+import { hasWildcard, TopicTree } from './topic-tree.ts'
+
+/** One subscription, or one listener of Aedes and of whoever calls `broker.subscribe`. */
+interface Entry {
+  readonly session: Session | undefined
+  readonly qos: Qos
+  readonly listener: Deliver | undefined
+}
+
+/** Whom a topic reaches: each session once, at the highest QoS of its filters [MQTT-3.3.5-1], and the listeners. */
+export class Match {
+  readonly sessions: Session[] = []
+  /** By the index of the session. */
+  readonly qos: Qos[] = []
+  readonly listeners: Deliver[] = []
+  /** A session that outlives its connection wants it at QoS 1 or 2, so the message must be stored. */
+  mustBeKept = false
+  /** Somebody has subscribed or unsubscribed since: look again. */
+  isStale = false
+}
+
+/** A PUBLISH as it lies in a buffer, without RETAIN and DUP. */
+export interface Frame {
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+  readonly packetIdAt: number
+}
+
+const MOST_CACHED_TOPICS = 50_000
+
+const nothing = (): void => {}
+
+/**
+ * Subscriptions → deliveries. Aedes' `mq` plug point and the table of all sessions' subscriptions in one: a topic is
+ * matched once until somebody subscribes, a message is encoded once for all who get it, and everything is done when the
+ * call returns. There is no queue, so there is nothing that a slow client could hold up.
+ */
+export class Router {
+  readonly #tree = new TopicTree<Entry>()
+  readonly #cache = new Map<string, Match>()
+
+  subscribe(session: Session, filter: string, qos: Qos): void {
+    if (session.subscriptions.get(filter) === qos) return
+    if (session.subscriptions.has(filter)) this.#remove(filter, (entry) => entry.session === session)
+    session.subscriptions.set(filter, qos)
+    this.#add(filter, { session, qos, listener: undefined })
+  }
+
+  /** @returns whether there was such a subscription. */
+  unsubscribe(session: Session, filter: string): boolean {
+    if (!session.subscriptions.delete(filter)) return false
+    this.#remove(filter, (entry) => entry.session === session)
+    return true
+  }
+
+  /** The session is over. */
+  drop(session: Session): void {
+    for (const filter of session.subscriptions.keys()) this.#remove(filter, (entry) => entry.session === session)
+    session.subscriptions.clear()
+  }
+
+  match(topic: string): Match {
+    const known = this.#cache.get(topic)
+    if (known !== undefined) return known
+    const match = this.#look(topic)
+    if (this.#cache.size >= MOST_CACHED_TOPICS) this.#forgetAll()
+    this.#cache.set(topic, match)
+    return match
+  }
+
+  /**
+   * Hands `packet` to every session that is connected; the others have it in their queue or do not want it.
+   *
+   * @param frame - the packet as it arrived, when it did: it is copied to those who get the same QoS.
+   */
+  deliver(match: Match, packet: PublishPacket, frame?: Frame): void {
+    const { sessions, qos: wanted } = match
+    let encoded: Frame | undefined
+    let encodedQos = -1
+    for (let index = 0; index < sessions.length; index++) {
+      const connection = sessions[index]!.connection
+      if (connection === undefined) continue
+      // [MQTT-3.8.4-6]
+      const qos = wanted[index]! < packet.qos ? wanted[index]! : packet.qos
+      const allowed = connection.forwarded(packet, qos)
+      if (allowed === null) continue
+      if (allowed !== packet) {
+        connection.deliver(allowed, qos, encodeFor(allowed, qos))
+        encodedQos = -1
+        continue
+      }
+      if (encodedQos !== qos) {
+        encoded = frame !== undefined && qos === packet.qos ? frame : encodeFor(packet, qos)
+        encodedQos = qos
+      }
+      connection.deliver(packet, qos, encoded!)
+    }
+  }
+
+  // ---- the contract of Aedes' mq
+
+  on(filter: string, listener: Deliver, done?: () => void): this {
+    this.#add(filter, { session: undefined, qos: 0, listener })
+    if (done !== undefined) setImmediate(done)
+    return this
+  }
+
+  removeListener(filter: string, listener: Deliver, done?: () => void): this {
+    this.#remove(filter, (entry) => entry.listener === listener)
+    if (done !== undefined) setImmediate(done)
+    return this
+  }
+
+  emit(packet: PublishPacket, done?: () => void): this {
+    const match = this.match(packet.topic)
+    this.deliver(match, packet)
+    // One that takes itself off makes a new match; this one stays as it is.
+    for (const listener of match.listeners) listener(packet, nothing)
+    done?.()
+    return this
+  }
+
+  close(done: () => void): void {
+    setImmediate(done)
+  }
+
+  // ---- the table
+
+  #add(filter: string, entry: Entry): void {
+    this.#tree.add(filter, entry)
+    this.#invalidate(filter)
+  }
+
+  #remove(filter: string, fits: (entry: Entry) => boolean): void {
+    if (this.#tree.remove(filter, fits) !== undefined) this.#invalidate(filter)
+  }
+
+  /** A filter without wildcards concerns one topic, so a device that comes or goes costs the others nothing. */
+  #invalidate(filter: string): void {
+    if (hasWildcard(filter)) return this.#forgetAll()
+    const match = this.#cache.get(filter)
+    if (match === undefined) return
+    match.isStale = true
+    this.#cache.delete(filter)
+  }
+
+  #forgetAll(): void {
+    for (const match of this.#cache.values()) match.isStale = true
+    this.#cache.clear()
+  }
+
+  #look(topic: string): Match {
+    const match = new Match()
+    const indexes = new Map<Session, number>()
+    this.#tree.match(topic, ({ session, qos, listener }) => {
+      if (listener !== undefined) match.listeners.push(listener)
+      if (session === undefined) return
+      if (!session.clean && qos > 0) match.mustBeKept = true
+      const index = indexes.get(session)
+      if (index === undefined) {
+        indexes.set(session, match.sessions.length)
+        match.sessions.push(session)
+        match.qos.push(qos)
+      } else if (qos > match.qos[index]!) match.qos[index] = qos
+    })
+    return match
+  }
+}
+
+/** Reused, as the buffer that `encodePublish` fills is. */
+const encodedFrame: { bytes: Buffer; start: number; end: number; packetIdAt: number } = {
+  bytes: Buffer.alloc(0),
+  start: 0,
+  end: 0,
+  packetIdAt: 0,
+}
+
+/** RETAIN is 0 for those who had subscribed before [MQTT-3.3.1-9], and so is DUP [MQTT-3.3.1-3]. Good until the next call. */
+function encodeFor({ topic, payload }: PublishPacket, qos: Qos): Frame {
+  const { bytes, end, packetIdAt } = encodePublish(topic, payload, qos, false)
+  encodedFrame.bytes = bytes
+  encodedFrame.end = end
+  encodedFrame.packetIdAt = packetIdAt
+  return encodedFrame
+}

@@ -1,0 +1,24 @@
+import type { PublishPacket, Qos } from './aedes-internals.d.ts'
+import type { Frame } from './router.ts'
+
+/** The connection of a session, as far as the router needs it. */
+export interface Receiver {
+  /** The packet to deliver at `qos`, as the gate lets it through; null when it does not. */
+  forwarded(packet: PublishPacket, qos: Qos): PublishPacket | null
+  /** @param frame - the packet at this QoS; only good for the time of the call. */
+  deliver(packet: PublishPacket, qos: Qos, frame: Frame): void
+}
+
+/** What one client ID has subscribed to. A session that is not clean outlives its connection [MQTT-3.1.2-4]. */
+export class Session {
+  readonly clientId: string
+  readonly clean: boolean
+  /** By topic filter; the router's own. */
+  readonly subscriptions = new Map<string, Qos>()
+  connection: Receiver | undefined
+
+  constructor(clientId: string, clean: boolean) {
+    this.clientId = clientId
+    this.clean = clean
+  }
+}
