@@ -59,13 +59,20 @@ export class Credentials {
 
   /**
    * Costs one hash, whether the key exists or not. The same question asked again meanwhile gets the same answer: a
-   * device that opens fifty connections at once is one guess.
+   * device that opens fifty connections at once is one guess, and so is a service that does.
+   *
+   * @param paced - runs the check when its turn has come, and hears what came of it: once for each question.
    */
-  verify(key: AccessKey | undefined, accessKey: string, accessSecret: string): Promise<boolean> {
+  verify(
+    key: AccessKey | undefined,
+    accessKey: string,
+    accessSecret: string,
+    paced: (check: () => Promise<boolean>) => Promise<boolean> = (check) => check(),
+  ): Promise<boolean> {
     const question = `${key?.secretHash} ${this.#verified.digest(accessKey, accessSecret).toString('base64')}`
     const asked = this.#underWay.get(question)
     if (asked !== undefined) return asked
-    const answer = this.#verify(key, accessSecret).finally(() => this.#underWay.delete(question))
+    const answer = paced(() => this.#verify(key, accessSecret)).finally(() => this.#underWay.delete(question))
     this.#underWay.set(question, answer)
     return answer
   }

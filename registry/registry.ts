@@ -243,16 +243,17 @@ export class Registry {
 
   async #verifySecret({ accessKey, accessSecret, address }: Presented, key: AccessKey | undefined): Promise<void> {
     const known = key !== undefined
-    await this.#throttle.turn(accessKey, known, address)
-    // Another connection of the same device may have been verified while this one waited for its turn.
-    if (!this.#credentials.remembers(accessKey, accessSecret)) {
-      if (!(await this.#credentials.verify(key, accessKey, accessSecret))) {
-        this.#throttle.failed(accessKey, known, address)
-        throw credentialsInvalid(known ? 'the access secret is wrong' : 'there is no such access key')
-      }
-      this.#credentials.remember(accessKey, accessSecret)
+    const paced = async (check: () => Promise<boolean>): Promise<boolean> => {
+      await this.#throttle.turn(accessKey, known, address)
+      const isRight = await check()
+      if (isRight) this.#throttle.succeeded(accessKey, address)
+      else this.#throttle.failed(accessKey, known, address)
+      return isRight
     }
-    this.#throttle.succeeded(accessKey, address)
+    if (!(await this.#credentials.verify(key, accessKey, accessSecret, paced))) {
+      throw credentialsInvalid(known ? 'the access secret is wrong' : 'there is no such access key')
+    }
+    this.#credentials.remember(accessKey, accessSecret)
   }
 
   /** A device is its client ID; a service may call itself anything but a device. */

@@ -115,6 +115,16 @@ test('a service key uses any client ID that is not a device', async (t) => {
   await assert.rejects(registry.authenticate({ ...presented, clientId: device.deviceId }), refusal)
 })
 
+test('two hundred clients of one service key come back at once after a restart, and all get in', async (t) => {
+  const registry = await aRegistry(t)
+  const { accessKey, accessSecret } = await registry.createServiceKey({ name: 'workers', rules: {} })
+  const presented = { accessKey, accessSecret: accessSecret.reveal() }
+  const logins = Array.from({ length: 200 }, (_, index) =>
+    registry.authenticate({ ...presented, clientId: `worker-${index}`, address: `192.0.2.${index % 8}` }),
+  )
+  for (const { accessKey: own } of await Promise.all(logins)) assert.equal(own, accessKey)
+})
+
 test('a chosen secret is hashed at full cost, a minted one at the cost that its entropy allows', async (t) => {
   const registry = await aRegistry(t)
   await registry.createServiceKey({ name: 'minted', rules: {} })
