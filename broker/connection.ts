@@ -2,7 +2,15 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { Principal } from '../registry/index.ts'
-import type { AedesClient, Message, PublishPacket, Qos, StoredPublish, Subscription } from './aedes-internals.d.ts'
+import type {
+  AedesClient,
+  Message,
+  PublishPacket,
+  Qos,
+  StoredPacket,
+  StoredPublish,
+  Subscription,
+} from './aedes-internals.d.ts'
 import {
   checkFlags,
   MQTT_3_1_1,
@@ -23,12 +31,12 @@ import { SlowReader } from './disconnects.ts'
 import { Input, type PacketHandler } from './input.ts'
 import { receiveConnect, refuse } from './login.ts'
 import { Meter } from './meter.ts'
-import type { Outbox } from './outbox.ts'
-import { Output } from './output.ts'
+import { Outbox, type Recipient } from './outbox.ts'
+import { Output, type Drained } from './output.ts'
 import type { Peer } from './peer.ts'
-import { Inbound, receivePublish, receivePubrel } from './publishing.ts'
+import { receivePublish, receivePubrel, type Inbound } from './publishing.ts'
 import { ReturnCode } from './return-codes.ts'
-import { Retained } from './retained.ts'
+import type { Retained } from './retained.ts'
 import type { Frame } from './router.ts'
 import type { Receiver, Session } from './session.ts'
 import { sendToClient } from './send-to-client.ts'
@@ -43,7 +51,10 @@ const NO_DUPLICATES = Object.freeze<Record<string, number>>({})
  * every connection class. A packet at a time, in order; nothing is executed before CONNACK; nothing is acknowledged
  * before what it promises is done.
  */
-export class Connection extends EventEmitter implements AedesClient, Receiver, PacketHandler, Deadline {
+export class Connection
+  extends EventEmitter
+  implements AedesClient, Receiver, Recipient, Drained, PacketHandler, Deadline
+{
   // ---- as Aedes documents its Client
   readonly conn: Duplex
   readonly req: unknown
@@ -73,9 +84,10 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
   readonly context: BrokerContext
   readonly input: Input
   readonly output: Output
-  readonly inbound: Inbound
-  readonly retained: Retained
-  readonly meter: Meter
+  /** Those that an idle client has no use for are made when they are needed first. */
+  inbound: Inbound | undefined
+  retained: Retained | undefined
+  meter: Meter | undefined
   outbox: Outbox | undefined
   session: Session | undefined
   protocol: ProtocolVersion = MQTT_3_1_1
@@ -99,10 +111,7 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
     this.peer = peer
     this.maxPacketBytes = context.limits.maxConnectPacketBytes
     this.input = new Input(stream, this)
-    this.output = new Output(stream, context.flusher, () => this.outbox?.pump())
-    this.inbound = new Inbound(this)
-    this.retained = new Retained(this)
-    this.meter = new Meter(context.limits)
+    this.output = new Output(stream, context.flusher, this)
     this.#seenAt = context.wheel.now
     context.connections.add(this)
     context.wheel.put(this, context.broker.opts.connectTimeout)
@@ -117,7 +126,7 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
 
   bytesArrived(count: number): void {
     this.#seenAt = this.context.wheel.now
-    if (this.connected) this.meter.bytes(this, count)
+    if (this.connected) (this.meter ??= new Meter(this.context.limits)).bytes(this, count)
   }
 
   begun(header: FixedHeader): void {
@@ -131,16 +140,16 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
         return receivePublish(this, bytes, start, header)
       case PacketType.PUBACK:
         checkFlags(header, this.protocol)
-        return this.outbox?.puback(readPacketId(bytes, header))
+        return this.sending().puback(readPacketId(bytes, header))
       case PacketType.PUBREC:
         checkFlags(header, this.protocol)
-        return this.outbox?.pubrec(readPacketId(bytes, header))
+        return this.sending().pubrec(readPacketId(bytes, header))
       case PacketType.PUBREL:
         checkFlags(header, this.protocol)
         return receivePubrel(this, readPacketId(bytes, header))
       case PacketType.PUBCOMP:
         checkFlags(header, this.protocol)
-        return this.outbox?.pubcomp(readPacketId(bytes, header))
+        return this.sending().pubcomp(readPacketId(bytes, header))
       case PacketType.SUBSCRIBE:
         checkFlags(header, this.protocol)
         return this.#inTurn(receiveSubscribe(this, readSubscribe(bytes, header, this.#maxFilters)))
@@ -198,7 +207,7 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
 
   forwarded(packet: PublishPacket, qos: Qos): PublishPacket | null {
     const allowed = this.mayReceive(packet)
-    if (allowed === null && qos > 0) this.outbox?.discard(packet)
+    if (allowed === null && qos > 0) this.sending().discard(packet)
     return allowed
   }
 
@@ -212,15 +221,35 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
   }
 
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
-    if (packet.retain) this.retained.replaced(packet.topic)
-    if (qos > 0) {
-      this.outbox?.deliver(packet, qos, frame)
-      return
-    }
+    if (packet.retain) this.retained?.replaced(packet.topic)
+    if (qos > 0) return this.sending().deliver(packet, qos, frame)
     const { output } = this
     const bytes = frame.end - frame.start
     if (output.isBlocked && output.waitingBytes + bytes > this.context.limits.maxWriteBufferBytes / 2) this.#dropped()
     else output.writePart(frame.bytes, frame.start, frame.end)
+  }
+
+  /** What sends QoS 1 and 2 to it. */
+  sending(): Outbox {
+    const { clean, context } = this
+    const { maxInFlight, maxWriteBufferBytes } = context.limits
+    return (this.outbox ??= new Outbox(this, {
+      store: clean ? undefined : context.persistence,
+      window: maxInFlight,
+      maxBytes: maxWriteBufferBytes,
+    }))
+  }
+
+  drained(): void {
+    this.outbox?.pump()
+  }
+
+  acknowledged(packet: StoredPacket | undefined): void {
+    if (this.broker.listenerCount('ack') > 0) this.broker.emit('ack', packet, this)
+  }
+
+  overflowed(): void {
+    this.fail(new SlowReader(`more than ${this.context.limits.maxWriteBufferBytes} bytes wait for it`))
   }
 
   #dropped(): void {
@@ -279,8 +308,8 @@ export class Connection extends EventEmitter implements AedesClient, Receiver, P
     context.connections.remove(this)
     this.input.close()
     this.outbox?.close()
-    this.meter.stop()
-    this.inbound.close()
+    this.meter?.stop()
+    this.inbound?.close()
     this.output.end()
     if (session?.connection === this) {
       session.connection = undefined

@@ -115,19 +115,26 @@ export const nothingElse: AedesHooks<Connection>['published'] = (_packet, _clien
 function settle<T>(
   work: () => Promise<T>,
   timeoutMs: number,
-  answered: (error: unknown, value?: T) => void,
+  answer: (error: unknown, value?: T) => void,
   onFault: (error: unknown) => void,
 ): void {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-  })
-  const answer = new Promise<T>((resolve) => resolve(work()))
-  Promise.race([answer, late])
-    .finally(() => clearTimeout(timer))
-    .then(
-      (value) => answered(undefined, value),
-      (error: unknown) => answered(error ?? new Error('rejected without a reason')),
-    )
-    .catch(onFault)
+  let isSettled = false
+  const settled = (error: unknown, value?: T): void => {
+    if (isSettled) return
+    isSettled = true
+    clearTimeout(timer)
+    try {
+      answer(error, value)
+    } catch (fault) {
+      onFault(fault)
+    }
+  }
+  const failed = (error: unknown): void => settled(error ?? new Error('rejected without a reason'))
+  const timer = setTimeout(() => settled(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  try {
+    // What is no promise answers too.
+    Promise.resolve(work()).then((value) => settled(undefined, value), failed)
+  } catch (error) {
+    failed(error)
+  }
 }

@@ -10,9 +10,6 @@ export type { TlsCredentials } from './listener-tls.ts'
 /** More than Node's 511: a fleet that returns at once arrives faster than one turn of the loop accepts. The kernel caps it. */
 const BACKLOG = 4096
 
-/** TCP keep-alive, for the clients that asked for no MQTT keep-alive and whose network went away. */
-const TCP_KEEP_ALIVE_MS = 60_000
-
 export interface ListenAddress {
   readonly host: string
   /** 0 picks a free one. */
@@ -74,12 +71,7 @@ async function listen(
 ): Promise<Listener> {
   const sockets = new Set<net.Socket>()
   // Paused from the start and left so: before admission not one byte is read, so a waiting socket costs no buffer.
-  const server = net.createServer({
-    pauseOnConnect: true,
-    noDelay,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-  })
+  const server = net.createServer({ pauseOnConnect: true, noDelay })
   server.on('connection', (socket) => {
     // An 'error' that nobody listens to would end the process, and a peer can cause one at any moment.
     socket.on('error', (error) =>

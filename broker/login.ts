@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { Socket } from 'node:net'
 import type { Connack } from './aedes-internals.d.ts'
 import { encodeConnack, type ConnectPacket } from './codec/index.ts'
 import type { Connection } from './connection.ts'
 import type { BrokerContext } from './context.ts'
-import { Outbox } from './outbox.ts'
 import { ReturnCode } from './return-codes.ts'
 import { Session } from './session.ts'
-import { SlowReader } from './disconnects.ts'
 import { restoreSubscriptions } from './subscribing.ts'
 
 /** How much longer than the keep-alive a client may be silent [MQTT-3.1.2-24]. */
 const KEEP_ALIVE_FACTOR = 1.5
+
+/** TCP's own, for the clients that asked for none of MQTT's and whose network went away. */
+const TCP_KEEP_ALIVE_MS = 60_000
 
 /**
  * Logins under one client ID happen one after the other: each finds the session as the one before left it, and of any
@@ -138,20 +140,24 @@ function establish(connection: Connection, session: Session, wasThere: boolean):
   connection.output.write(encodeConnack(ReturnCode.ACCEPTED, sessionPresent, connection.protocol))
   connection.connackSent = true
   connection.maxPacketBytes = context.limits.maxPacketBytes
-  const outbox = outboxOf(connection, clean)
-  connection.outbox = outbox
   connection.session = session
   session.connection = connection
   if (!clean) context.persistence.sessionOpened(session.clientId)
   announceConnack(connection, { cmd: 'connack', returnCode: ReturnCode.ACCEPTED, sessionPresent })
   connection.connected = true
+  if (connection.keepAliveMs === 0 && connection.conn instanceof Socket) {
+    connection.conn.setKeepAlive(true, TCP_KEEP_ALIVE_MS)
+  }
   connection.waitOn()
   if (clean) ready(connection)
   else
-    outbox.catchUp().then(
-      () => ready(connection),
-      (error: unknown) => connection.fail(error),
-    )
+    connection
+      .sending()
+      .catchUp()
+      .then(
+        () => ready(connection),
+        (error: unknown) => connection.fail(error),
+      )
   connection.input.release()
 }
 
@@ -164,24 +170,6 @@ function ready(connection: Connection): void {
 
 function announceConnack(connection: Connection, connack: Connack): void {
   connection.broker.emit('connackSent', connack, connection)
-}
-
-function outboxOf(connection: Connection, clean: boolean): Outbox {
-  const { context, broker, output } = connection
-  return new Outbox({
-    client: connection,
-    output,
-    store: clean ? undefined : context.persistence,
-    window: context.limits.maxInFlight,
-    maxBytes: context.limits.maxWriteBufferBytes,
-    mayReceive: (packet) => connection.mayReceive(packet) !== null,
-    onAcknowledged: (packet) => {
-      if (broker.listenerCount('ack') > 0) broker.emit('ack', packet, connection)
-    },
-    onOverflow: () =>
-      connection.fail(new SlowReader(`more than ${context.limits.maxWriteBufferBytes} bytes wait for it`)),
-    onFault: (error) => connection.fail(error),
-  })
 }
 
 /** A hook that answers twice has answered once. */

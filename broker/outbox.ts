@@ -18,23 +18,27 @@ const DISCARDED_ID = 65_535
 const RETAIN = 0x01
 const DUP = 0x08
 
-export interface OutboxParts {
-  readonly client: { readonly id: string | null }
+/** Whom the messages are for. */
+export interface Recipient {
+  readonly id: string | null
   readonly output: Output
+  /** Asked before a stored message is sent. */
+  mayReceive(packet: StoredPublish): StoredPublish | null
+  /** The client has acknowledged; undefined when the message was not kept. */
+  acknowledged(packet: StoredPacket | undefined): void
+  /** More waits than may. */
+  overflowed(): void
+  /** The store failed: nothing more can be promised to this client. */
+  fail(error: unknown): void
+}
+
+export interface OutboxOptions {
   /** Where the queue of this session is kept; undefined for a clean session, which has nothing to keep. */
   readonly store: AedesPersistence | undefined
   /** Messages of QoS 1 and 2 that may be unacknowledged at a time. */
   readonly window: number
   /** Bytes that may wait in memory for this client, in all. */
   readonly maxBytes: number
-  /** Asked before a stored message is sent. */
-  readonly mayReceive: (packet: StoredPublish) => boolean
-  /** The client has acknowledged; undefined when the message was not kept. */
-  readonly onAcknowledged: (packet: StoredPacket | undefined) => void
-  /** More waits than may. */
-  readonly onOverflow: () => void
-  /** The store failed: nothing more can be promised to this client. */
-  readonly onFault: (error: unknown) => void
 }
 
 interface Waiting {
@@ -48,7 +52,10 @@ interface Waiting {
  * store for one that outlives its connection.
  */
 export class Outbox {
-  readonly #parts: OutboxParts
+  readonly #recipient: Recipient
+  readonly #store: AedesPersistence | undefined
+  readonly #window: number
+  readonly #maxBytes: number
   /** By packet identifier; the window is small, so the identifiers are. Made at the first message. */
   #states: Uint8Array | undefined
   /** By packet identifier: which stored message it is. */
@@ -68,16 +75,20 @@ export class Outbox {
   /** Who waits for room: whoever reads the store, whoever sends retained messages. */
   #sleepers: (() => void)[] = []
   #closed = false
+  readonly #failed = (error: unknown): void => this.#recipient.fail(error)
 
-  constructor(parts: OutboxParts) {
-    this.#parts = parts
+  constructor(recipient: Recipient, { store, window, maxBytes }: OutboxOptions) {
+    this.#recipient = recipient
+    this.#store = store
+    this.#window = window
+    this.#maxBytes = maxBytes
   }
 
   /** A live message. `frame` is the packet at this QoS, only good for the time of the call. */
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
     if (this.#isBehind) this.#missed = true
     else if (!this.#hasRoom() || this.#waiting !== undefined) this.#wait(plain(packet, frame), qos)
-    else if (this.#parts.store === undefined) this.#write(this.#take(qos), frame)
+    else if (this.#store === undefined) this.#write(this.#take(qos), frame)
     else this.#sendKept(packet, qos, frame)
   }
 
@@ -93,12 +104,12 @@ export class Outbox {
    * messages go straight to the client.
    */
   async catchUp(): Promise<void> {
-    const { store, client } = this.#parts
+    const store = this.#store
     if (store === undefined || this.#closed) return
     this.#isBehind = true
     do {
       this.#missed = false
-      for await (const stored of store.outgoingStream(client)) {
+      for await (const stored of store.outgoingStream(this.#recipient)) {
         while (!this.#hasRoom() && !this.#closed) await this.#room()
         if (this.#closed) return
         this.#sendStored(stored)
@@ -111,11 +122,13 @@ export class Outbox {
 
   puback(packetId: number): void {
     if (this.#states?.[packetId] === PUBACK) this.#acknowledged(packetId)
-    else this.#parts.onAcknowledged(undefined)
+    else this.#recipient.acknowledged(undefined)
   }
 
   pubrec(packetId: number): void {
-    const { store, client, output, onFault } = this.#parts
+    const recipient = this.#recipient
+    const store = this.#store
+    const { output } = recipient
     const state = this.#states?.[packetId]
     // One that is not known any more is answered too: the client would ask for ever.
     if (state === PUBACK) return
@@ -126,13 +139,13 @@ export class Outbox {
     }
     this.#states![packetId] = PUBCOMP
     store
-      .outgoingUpdate(client, { cmd: 'pubrel', messageId: packetId })
-      .then(() => this.#closed || output.acknowledge(PacketType.PUBREL, packetId), onFault)
+      .outgoingUpdate(recipient, { cmd: 'pubrel', messageId: packetId })
+      .then(() => this.#closed || output.acknowledge(PacketType.PUBREL, packetId), this.#failed)
   }
 
   pubcomp(packetId: number): void {
     if (this.#states?.[packetId] === PUBCOMP) this.#acknowledged(packetId)
-    else this.#parts.onAcknowledged(undefined)
+    else this.#recipient.acknowledged(undefined)
   }
 
   /** There may be room again. */
@@ -142,7 +155,7 @@ export class Outbox {
       this.#waitingBytes -= bytesOf(packet)
       if (this.#waiting.length === 0) this.#waiting = undefined
       const frame = encode(packet, qos)
-      if (this.#parts.store === undefined) this.#write(this.#take(qos), frame)
+      if (this.#store === undefined) this.#write(this.#take(qos), frame)
       else this.#sendKept(packet, qos, frame)
     }
     if (this.#sleepers.length > 0 && this.#hasRoom()) this.#wakeUp()
@@ -160,7 +173,7 @@ export class Outbox {
   }
 
   #hasRoom(): boolean {
-    return this.#unacknowledged < this.#parts.window && !this.#parts.output.isBlocked
+    return this.#unacknowledged < this.#window && !this.#recipient.output.isBlocked
   }
 
   #room(): Promise<void> {
@@ -177,14 +190,14 @@ export class Outbox {
   }
 
   #wait(packet: PublishPacket, qos: Qos): void {
-    const { output, maxBytes, store, onOverflow, onFault } = this.#parts
+    const { output } = this.#recipient
     const bytes = bytesOf(packet)
-    if (this.#waitingBytes + bytes + output.waitingBytes > maxBytes) {
-      if (store === undefined) return onOverflow()
+    if (this.#waitingBytes + bytes + output.waitingBytes > this.#maxBytes) {
+      if (this.#store === undefined) return this.#recipient.overflowed()
       // The store has all of them; what is in memory is read again when its turn comes.
       this.#waiting = undefined
       this.#waitingBytes = 0
-      this.catchUp().catch(onFault)
+      this.catchUp().catch(this.#failed)
       return
     }
     this.#waitingBytes += bytes
@@ -196,16 +209,17 @@ export class Outbox {
 
   /** A message that the store holds. A client that acknowledges it must find its identifier there. */
   #sendKept(packet: PublishPacket, qos: Qos, frame: Frame): void {
-    const { store, client, onFault } = this.#parts
+    const recipient = this.#recipient
+    const store = this.#store
     const packetId = this.#take(qos)
     const key = keyOf(packet)
     this.#kept[packetId] = key
     this.#known.add(key)
-    const stored = store!.outgoingUpdate(client, { ...plain(packet, frame), qos, messageId: packetId })
+    const stored = store!.outgoingUpdate(recipient, { ...plain(packet, frame), qos, messageId: packetId })
     const failed = (error: unknown): void => {
       // It was never stored: subscribed to while it was on its way. It is delivered all the same.
       if (isUnknown(error)) this.#kept[packetId] = undefined
-      else onFault(error)
+      else this.#failed(error)
     }
     if (qos === 1) {
       this.#write(packetId, frame)
@@ -222,7 +236,7 @@ export class Outbox {
     const write = (): void => {
       if (!this.#closed) this.#write(packetId, { ...own, packetIdAt: packetIdAt - frame.start })
     }
-    stored.catch(failed).then(write, onFault)
+    stored.catch(failed).then(write, this.#failed)
   }
 
   #sendStored(stored: StoredPacket): void {
@@ -230,10 +244,10 @@ export class Outbox {
     if (this.#known.has(key)) return
     if (stored.cmd === 'pubrel') {
       this.#occupy(stored.messageId, PUBCOMP, key)
-      this.#parts.output.acknowledge(PacketType.PUBREL, stored.messageId)
+      this.#recipient.output.acknowledge(PacketType.PUBREL, stored.messageId)
       return
     }
-    if (!this.#parts.mayReceive(stored)) return this.#removeFromStore(stored)
+    if (this.#recipient.mayReceive(stored) === null) return this.#removeFromStore(stored)
     const { messageId, qos } = stored
     const frame = encode(stored, qos)
     if (messageId === undefined || (this.#states?.[messageId] ?? FREE) !== FREE) {
@@ -245,25 +259,26 @@ export class Outbox {
   }
 
   #removeFromStore({ brokerId, brokerCounter }: Pick<PublishPacket, 'brokerId' | 'brokerCounter'>): void {
-    const { store, client, onFault } = this.#parts
+    const recipient = this.#recipient
+    const store = this.#store
     if (store === undefined || brokerId === null) return
     const id = { brokerId, brokerCounter, messageId: DISCARDED_ID }
-    Promise.all([store.outgoingUpdate(client, id), store.outgoingClearMessageId(client, id)]).catch(
+    Promise.all([store.outgoingUpdate(recipient, id), store.outgoingClearMessageId(recipient, id)]).catch(
       (error: unknown) => {
-        if (!isUnknown(error)) onFault(error)
+        if (!isUnknown(error)) this.#failed(error)
       },
     )
   }
 
   #write(packetId: number, { bytes, start, end, packetIdAt }: Frame): void {
-    this.#parts.output.writePublish(bytes, start, end, packetIdAt, packetId)
+    this.#recipient.output.writePublish(bytes, start, end, packetIdAt, packetId)
   }
 
   /** The next identifier that is free. There is one, because the window has room. */
   #take(qos: Qos): number {
-    const states = (this.#states ??= new Uint8Array(this.#parts.window + 1))
+    const states = (this.#states ??= new Uint8Array(this.#window + 1))
     let packetId = this.#lastId
-    do packetId = packetId >= this.#parts.window ? 1 : packetId + 1
+    do packetId = packetId >= this.#window ? 1 : packetId + 1
     while (states[packetId] !== FREE)
     states[packetId] = qos === 1 ? PUBACK : PUBREC
     this.#lastId = packetId
@@ -273,7 +288,7 @@ export class Outbox {
 
   /** An identifier of an earlier connection goes on. */
   #occupy(packetId: number, state: number, key: string): void {
-    const needed = Math.max(packetId, this.#parts.window) + 1
+    const needed = Math.max(packetId, this.#window) + 1
     if (this.#states === undefined || this.#states.length < needed) {
       const states = new Uint8Array(needed)
       if (this.#states !== undefined) states.set(this.#states)
@@ -286,22 +301,23 @@ export class Outbox {
   }
 
   #acknowledged(packetId: number): void {
-    const { store, client, onAcknowledged, onFault } = this.#parts
+    const recipient = this.#recipient
+    const store = this.#store
     const key = this.#kept[packetId]
     if (store === undefined || key === undefined) {
       this.#free(packetId)
-      onAcknowledged(undefined)
+      recipient.acknowledged(undefined)
       return
     }
     // Not free before it is gone from the store: another message could be taken for this one there.
     this.#states![packetId] = PUBCOMP + 1
-    store.outgoingClearMessageId(client, { messageId: packetId }).then((packet) => {
+    store.outgoingClearMessageId(recipient, { messageId: packetId }).then((packet) => {
       if (this.#isBehind) this.#acknowledgedMeanwhile.push(key)
       else this.#known.delete(key)
       this.#kept[packetId] = undefined
-      onAcknowledged(packet)
+      recipient.acknowledged(packet)
       this.#free(packetId)
-    }, onFault)
+    }, this.#failed)
   }
 
   #free(packetId: number): void {

@@ -57,6 +57,11 @@ export class Flusher {
   }
 }
 
+export interface Drained {
+  /** The client reads again, and everything that waited has been written. */
+  drained(): void
+}
+
 /** The bytes on their way to one client: gathered in one buffer, written once a turn, counted while the client does not read. */
 export class Output {
   /** The client does not keep up: the kernel takes no more of it. What is written meanwhile waits here. */
@@ -65,18 +70,17 @@ export class Output {
   blockedSince = 0
   readonly #stream: Duplex
   readonly #flusher: Flusher
-  readonly #onDrain: () => void
+  readonly #owner: Drained
   /** Only a socket hands bytes to the kernel at once, so only then the block is ours again. */
   readonly #givesBack: boolean
   #block: Buffer = NOTHING
   #used = 0
   #isScheduled = false
 
-  /** @param onDrain - the client reads again, and everything that waited has been written. */
-  constructor(stream: Duplex, flusher: Flusher, onDrain: () => void) {
+  constructor(stream: Duplex, flusher: Flusher, owner: Drained) {
     this.#stream = stream
     this.#flusher = flusher
-    this.#onDrain = onDrain
+    this.#owner = owner
     this.#givesBack = stream instanceof Socket
   }
 
@@ -143,7 +147,7 @@ export class Output {
       this.isBlocked = false
       this.blockedSince = 0
       this.flush()
-      if (!this.isBlocked) this.#onDrain()
+      if (!this.isBlocked) this.#owner.drained()
     })
   }
 

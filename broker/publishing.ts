@@ -271,7 +271,8 @@ export class Inbound {
 
 export function receivePublish(connection: Connection, bytes: Buffer, start: number, header: FixedHeader): void {
   readPublish(bytes, header, frame)
-  const { inbound, context } = connection
+  const { context } = connection
+  const inbound = (connection.inbound ??= new Inbound(connection))
   const { topicAt, topicEnd } = frame
   const length = topicEnd - topicAt
   let { topic } = inbound
@@ -281,12 +282,12 @@ export function receivePublish(connection: Connection, bytes: Buffer, start: num
     topic = { bytes: Buffer.from(bytes.subarray(topicAt, topicEnd)), name, match: context.router.match(name) }
     inbound.topic = topic
   }
-  connection.meter.message()
+  connection.meter?.message()
   inbound.ask(new InboundPublish(topic.name, bytes, start))
 }
 
 export function receivePubrel(connection: Connection, packetId: number): void {
-  connection.inbound.release(packetId)
+  ;(connection.inbound ??= new Inbound(connection)).release(packetId)
 }
 
 /** @throws {LimitExceeded} */

@@ -3,6 +3,7 @@ import { encodeSuback, PacketType } from './codec/index.ts'
 import type { Connection } from './connection.ts'
 import { LimitExceeded } from './disconnects.ts'
 import { checkTopic } from './publishing.ts'
+import { Retained } from './retained.ts'
 import type { Session } from './session.ts'
 
 /** SUBACK return code of a filter that is not granted. Source: MQTT 3.1.1 §3.9.3. */
@@ -60,7 +61,7 @@ async function subscribe(connection: Connection, { packetId, subscriptions }: Su
   if (packetId !== undefined) connection.output.write(encodeSuback(packetId, codes))
   broker.emit('subscribe', asAnnounced(subscriptions, codes), connection)
   announce(connection, 'new/subscribes', asAnnounced(subscriptions, codes))
-  if (subscribed.length > 0) connection.retained.send(subscribed)
+  if (subscribed.length > 0) (connection.retained ??= new Retained(connection)).send(subscribed)
 }
 
 function refuseTooMany(connection: Connection, session: Session, subscribed: readonly Subscription[]): void {

@@ -115,10 +115,12 @@ export class Registry {
   async authenticate(presented: Presented): Promise<Principal> {
     const { accessKey, accessSecret, clientId, address } = presented
     const key = this.#store.findAccessKey(accessKey)
-    if (!this.#credentials.remembers(accessKey, accessSecret)) await this.#verifySecret(presented, key)
-
-    // The record may have changed while the secret was being verified.
-    const current = this.#store.findAccessKey(accessKey)
+    let current = key
+    if (!this.#credentials.remembers(accessKey, accessSecret)) {
+      await this.#verifySecret(presented, key)
+      // The record may have changed meanwhile.
+      current = this.#store.findAccessKey(accessKey)
+    }
     if (current === undefined || current.disabled || current.secretHash !== key?.secretHash) {
       this.#credentials.forget(accessKey)
       throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
