@@ -29,7 +29,7 @@ export interface AdmissionLimits {
 export interface Admitted {
   readonly destroyed: boolean
   destroy(): unknown
-  once(event: 'close', listener: () => void): unknown
+  on(event: 'close', listener: () => void): unknown
 }
 
 export interface AdmissionCounters {
@@ -136,7 +136,7 @@ class Doorkeeper implements Admission {
     if (visit.remainingMs <= 0) return this.#turnAway(visit, 'deadline')
 
     this.#perNetwork.set(visit.network, held + 1)
-    connection.once('close', () => this.#left(visit))
+    connection.on('close', () => this.#left(visit))
     this.#waiting.add(visit)
     this.#letIn()
     if (visit.stage === 'waiting') this.#keepWaiting(visit)
@@ -172,6 +172,7 @@ class Doorkeeper implements Admission {
     visit.stage = 'logged-in'
     this.#silent.delete(visit)
     clearTimeout(visit.timer)
+    visit.timer = undefined
     this.#notLoggedIn -= 1
     this.#letIn()
   }

@@ -51,10 +51,7 @@ const NO_DUPLICATES = Object.freeze<Record<string, number>>({})
  * every connection class. A packet at a time, in order; nothing is executed before CONNACK; nothing is acknowledged
  * before what it promises is done.
  */
-export class Connection
-  extends EventEmitter
-  implements AedesClient, Receiver, Recipient, Drained, PacketHandler, Deadline
-{
+export class Connection implements AedesClient, Receiver, Recipient, Drained, PacketHandler, Deadline {
   // ---- as Aedes documents its Client
   readonly conn: Duplex
   readonly req: unknown
@@ -101,9 +98,10 @@ export class Connection
   keepAliveMs = 0
   #seenAt: number
   #droppedSince = 0
+  /** Few have listeners, so an emitter is made when one comes. */
+  #events: EventEmitter | undefined
 
   constructor(context: BrokerContext, stream: Duplex, peer: Peer, request?: unknown) {
-    super()
     this.context = context
     this.broker = context.broker
     this.conn = stream
@@ -115,10 +113,11 @@ export class Connection
     this.#seenAt = context.wheel.now
     context.connections.add(this)
     context.wheel.put(this, context.broker.opts.connectTimeout)
+    const over = (): void => this.close()
     stream.on('data', (chunk: Buffer) => this.input.data(chunk))
     stream.on('error', (error: Error) => this.fail(error))
-    stream.on('end', () => this.close())
-    stream.on('close', () => this.close())
+    stream.on('end', over)
+    stream.on('close', over)
     stream.resume()
   }
 
@@ -331,6 +330,28 @@ export class Connection
   }
 
   // ---- what Aedes documents for whoever writes a plugin
+
+  /** `connected`: CONNACK was sent, and what the session held is on its way. */
+  on(event: 'connected', listener: () => void): this {
+    this.#events ??= new EventEmitter()
+    this.#events.on(event, listener)
+    return this
+  }
+
+  once(event: 'connected', listener: () => void): this {
+    this.#events ??= new EventEmitter()
+    this.#events.once(event, listener)
+    return this
+  }
+
+  off(event: 'connected', listener: () => void): this {
+    this.#events?.off(event, listener)
+    return this
+  }
+
+  emit(event: 'connected'): void {
+    this.#events?.emit(event)
+  }
 
   /** Sends a message to this client alone. `done` is called when it was handed over. */
   publish(message: Message, done: (error?: Error | null) => void): void {

@@ -72,18 +72,22 @@ async function listen(
   const sockets = new Set<net.Socket>()
   // Paused from the start and left so: before admission not one byte is read, so a waiting socket costs no buffer.
   const server = net.createServer({ pauseOnConnect: true, noDelay })
+  // Functions for all of them, as there may be tens of thousands.
+  const failed = (error: Error): void =>
+    log.debug({ event: 'connection-failed', listener: name, reason: error.message }, 'A connection failed.')
+  function closed(this: net.Socket): void {
+    sockets.delete(this)
+  }
   server.on('connection', (socket) => {
     // An 'error' that nobody listens to would end the process, and a peer can cause one at any moment.
-    socket.on('error', (error) =>
-      log.debug({ event: 'connection-failed', listener: name, reason: error.message }, 'A connection failed.'),
-    )
+    socket.on('error', failed)
     // Undefined when the peer has already gone.
     if (socket.remoteAddress === undefined) {
       socket.destroy()
       return
     }
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.on('close', closed)
     const address = plainAddress(socket.remoteAddress)
     admission.admit(socket, address, (ticket) => open(socket, address, ticket))
   })
@@ -97,14 +101,14 @@ async function listen(
     log.error({ event: 'accept-failed', listener: name, reason: error.message }, 'A connection could not be accepted.'),
   )
 
-  const closed = new Promise<void>((resolve) => server.once('close', resolve))
+  const ended = new Promise<void>((resolve) => server.once('close', resolve))
   return {
     address: addressOf(server, host, port),
     stopAccepting: () => void server.close(),
     async close() {
       server.close()
       for (const socket of sockets) socket.destroy()
-      await closed
+      await ended
     },
   }
 }

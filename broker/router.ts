@@ -46,21 +46,21 @@ export class Router {
   subscribe(session: Session, filter: string, qos: Qos): void {
     if (session.subscriptions.get(filter) === qos) return
     if (session.subscriptions.has(filter)) this.#remove(filter, (entry) => entry.session === session)
-    session.subscriptions.set(filter, qos)
+    session.subscribed(filter, qos)
     this.#add(filter, { session, qos, listener: undefined })
   }
 
   /** @returns whether there was such a subscription. */
   unsubscribe(session: Session, filter: string): boolean {
-    if (!session.subscriptions.delete(filter)) return false
+    if (!session.subscriptions.has(filter)) return false
+    session.unsubscribed(filter)
     this.#remove(filter, (entry) => entry.session === session)
     return true
   }
 
   /** The session is over. */
   drop(session: Session): void {
-    for (const filter of session.subscriptions.keys()) this.#remove(filter, (entry) => entry.session === session)
-    session.subscriptions.clear()
+    for (const filter of session.subscriptions.keys()) this.unsubscribe(session, filter)
   }
 
   match(topic: string): Match {

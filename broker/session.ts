@@ -9,16 +9,33 @@ export interface Receiver {
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void
 }
 
+/** Many devices only publish. */
+const NONE: ReadonlyMap<string, Qos> = new Map()
+
 /** What one client ID has subscribed to. A session that is not clean outlives its connection [MQTT-3.1.2-4]. */
 export class Session {
   readonly clientId: string
   readonly clean: boolean
-  /** By topic filter; the router's own. */
-  readonly subscriptions = new Map<string, Qos>()
+  #subscriptions: Map<string, Qos> | undefined
   connection: Receiver | undefined
 
   constructor(clientId: string, clean: boolean) {
     this.clientId = clientId
     this.clean = clean
+  }
+
+  /** By topic filter. */
+  get subscriptions(): ReadonlyMap<string, Qos> {
+    return this.#subscriptions ?? NONE
+  }
+
+  /** For the router alone, which keeps its table in step. */
+  subscribed(filter: string, qos: Qos): void {
+    this.#subscriptions ??= new Map()
+    this.#subscriptions.set(filter, qos)
+  }
+
+  unsubscribed(filter: string): void {
+    this.#subscriptions?.delete(filter)
   }
 }

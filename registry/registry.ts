@@ -126,7 +126,7 @@ export class Registry {
       throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
     }
     if (!this.#mayUseClientId(current, clientId)) throw credentialsInvalid('the client ID is not the one of this key')
-    return principalOf(current)
+    return principalOf(current, presented)
   }
 
   /** How long a login that has to be hashed would wait for its turn now, in milliseconds. */
@@ -319,10 +319,11 @@ export class Registry {
   }
 }
 
-function principalOf(key: AccessKey): Principal {
+/** The texts that were presented, which are the same: the connection holds them anyway, and there are many. */
+function principalOf(key: AccessKey, { accessKey, clientId }: Presented): Principal {
   return key.kind === 'device'
-    ? { kind: 'device', accessKey: key.accessKey, deviceId: key.deviceId }
-    : { kind: 'service', accessKey: key.accessKey, name: key.name, rules: key.rules }
+    ? { kind: 'device', accessKey, deviceId: clientId }
+    : { kind: 'service', accessKey, name: key.name, rules: key.rules }
 }
 
 /** One message for every reason; the reason itself is for the log of this process. */

@@ -7,8 +7,8 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 export class VerifiedSecrets {
   readonly #key = randomBytes(32)
   readonly #capacity: number
-  /** In the order of use: the first is the one to give up. */
-  readonly #digests = new Map<string, Buffer>()
+  /** In the order of use: the first is the one to give up. One byte a character: a Buffer would take five times as much. */
+  readonly #digests = new Map<string, string>()
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -21,7 +21,7 @@ export class VerifiedSecrets {
 
   has(accessKey: string, digest: Buffer): boolean {
     const known = this.#digests.get(accessKey)
-    if (known === undefined || !timingSafeEqual(known, digest)) return false
+    if (known === undefined || !timingSafeEqual(Buffer.from(known, 'latin1'), digest)) return false
     this.#digests.delete(accessKey)
     this.#digests.set(accessKey, known)
     return true
@@ -29,7 +29,7 @@ export class VerifiedSecrets {
 
   add(accessKey: string, digest: Buffer): void {
     this.#digests.delete(accessKey)
-    this.#digests.set(accessKey, digest)
+    this.#digests.set(accessKey, digest.toString('latin1'))
     if (this.#digests.size <= this.#capacity) return
     for (const oldest of this.#digests.keys()) {
       this.#digests.delete(oldest)
