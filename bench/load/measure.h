@@ -43,23 +43,28 @@ static double h_pct(const struct hist *h, double p) { /* in us */
 }
 
 /* ---------------------------------------------------------------- figures of another process */
-struct pstat { double user, sys; long rss_kb, hwm_kb; };
-static struct pstat pstat_of(int pid) {
-  struct pstat s = {0, 0, 0, 0};
+struct pstat { double user, sys, idle; long rss_kb, hwm_kb; };
+/* `core`: whose idle time to read too; below 0 none. What a broker pinned there had and what nobody wanted, together
+ * over the wall time, is the share of the core that was the broker's to have. */
+static struct pstat pstat_of(int pid, int core) {
+  struct pstat s = {0, 0, 0, 0, 0};
   if (!pid) return s;
-  char p[64], buf[4096];
+  char p[64], buf[4096]; double hz = (double)sysconf(_SC_CLK_TCK);
   snprintf(p, sizeof p, "/proc/%d/stat", pid);
   FILE *f = fopen(p, "r");
   if (f) {
     size_t n = fread(buf, 1, sizeof buf - 1, f); buf[n] = 0; fclose(f);
     char *q = strrchr(buf, ')'); unsigned long u = 0, k = 0;
-    if (q && sscanf(q + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &u, &k) == 2) {
-      double hz = (double)sysconf(_SC_CLK_TCK); s.user = (double)u / hz; s.sys = (double)k / hz;
-    }
+    if (q && sscanf(q + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &u, &k) == 2) { s.user = (double)u / hz; s.sys = (double)k / hz; }
   }
   snprintf(p, sizeof p, "/proc/%d/status", pid);
   if ((f = fopen(p, "r"))) {
     while (fgets(buf, sizeof buf, f)) { sscanf(buf, "VmRSS: %ld", &s.rss_kb); sscanf(buf, "VmHWM: %ld", &s.hwm_kb); }
+    fclose(f);
+  }
+  if (core >= 0 && (f = fopen("/proc/stat", "r"))) {
+    int name = snprintf(p, sizeof p, "cpu%d ", core); unsigned long idle, wait;
+    while (fgets(buf, sizeof buf, f)) if (!strncmp(buf, p, (size_t)name) && sscanf(buf + name, "%*u %*u %*u %lu %lu", &idle, &wait) == 2) s.idle = (double)(idle + wait) / hz;
     fclose(f);
   }
   return s;

@@ -133,9 +133,9 @@ int main(int argc, char **argv) {
   uint64_t begin = now_ns() + (uint64_t)(o.n ? 0 : o.warm * 1e9);
   while (now_ns() < begin) turn();
   measuring = true;
-  struct pstat a = pstat_of(o.pid); double own = self_cpu(); uint64_t t0 = now_ns(), end = t0 + (uint64_t)(o.dur * 1e9);
+  struct pstat a = pstat_of(o.pid, -1); double own = self_cpu(); uint64_t t0 = now_ns(), end = t0 + (uint64_t)(o.dur * 1e9);
   while (o.n ? measured < o.n : now_ns() < end) turn();
-  double seconds = (double)(now_ns() - t0) / 1e9; struct pstat b = pstat_of(o.pid); own = self_cpu() - own;
+  double seconds = (double)(now_ns() - t0) / 1e9; struct pstat b = pstat_of(o.pid, -1); own = self_cpu() - own;
 
   double cpu = b.user + b.sys - a.user - a.sys;
   jadd("{\"conns\":%d,\"seconds\":%.3f,\"answers\":%ld,\"ok\":%ld,\"answers_2xx\":%ld,\"answers_4xx\":%ld,\"answers_5xx\":%ld,\"per_s\":%.1f", o.conns, seconds, measured, ok, by_class[2], by_class[4], by_class[5], (double)ok / seconds);
