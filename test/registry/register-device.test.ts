@@ -63,6 +63,45 @@ for (const { name, token } of acceptedTokens) {
   })
 }
 
+test('a token that was accepted is refused as soon as it has expired, and before it starts', async (t) => {
+  let at = now
+  let devices = 0
+  const registry = await aRegistry(t, { now: () => at })
+  const token = mint({ nbf: seconds - 10, exp: seconds + 10 })
+  const register = (manufacturerId: string) => registry.registerDevice({ token, manufacturerId })
+  const cases: [atSeconds: number, accepted: boolean][] = [
+    [seconds, true],
+    [seconds + 69, true],
+    [seconds + 70, false],
+    [seconds - 70, true],
+    [seconds - 71, false],
+    [seconds, true],
+  ]
+  for (const [atSeconds, accepted] of cases) {
+    at = new Date(atSeconds * 1000)
+    const answer = register(`device ${devices++}`)
+    if (accepted) await answer
+    else await assert.rejects(answer, { code: 'ERR_REGISTRATION_TOKEN_INVALID' })
+  }
+})
+
+test('a token that differs in one character from an accepted one is refused', async (t) => {
+  const registry = await registryAt(t)
+  const token = mint({})
+  await registry.registerDevice({ token, manufacturerId: 'A1' })
+  const [header, payload, signature = ''] = token.split('.')
+  const others = [
+    `${header}.${payload}.${signature[0] === 'A' ? 'B' : 'A'}${signature.slice(1)}`,
+    `${header}.${base64url({ iss: ISSUER, more: 1 })}.${signature}`,
+    `${base64url({ alg: 'none' })}.${payload}.`,
+  ]
+  for (const other of others) {
+    await assert.rejects(registry.registerDevice({ token: other, manufacturerId: 'A2' }), {
+      code: 'ERR_REGISTRATION_TOKEN_INVALID',
+    })
+  }
+})
+
 const badManufacturerIds = ['', '   ', '\u3000', 'a\0b', 'a\nb', 'a\u007fb', 'a\u0085b', '\ud800', 'x'.repeat(244)]
 
 for (const manufacturerId of badManufacturerIds) {
