@@ -57,10 +57,11 @@ export async function openDatabase(folder: string): Promise<Database> {
       if (!created) refuseLoss(meta, reached, store, witnessPath)
 
       const bootNumber = meta.boot + 1
+      const numbers = metaOf(level)
       const writer = new Writer(
         level,
         meta.commit,
-        (commit) => ({ type: 'put', sublevel: metaOf(level), key: 'commit', value: `${commit}` }),
+        (commit) => ({ type: 'put', sublevel: numbers, key: 'commit', value: `${commit}` }),
         (commit) => witness.write({ boot: bootNumber, commit, pid: process.pid }),
       )
       await writer.write([

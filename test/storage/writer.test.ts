@@ -5,18 +5,30 @@ import { Writer, type WriteOperation } from '../../storage/index.ts'
 
 const put = (key: string, value: string): WriteOperation => ({ type: 'put', key, value })
 
+/** A writer over a level that notes the keys of each batch and how it was written, and fails when it is told to. */
 async function aWriter() {
   const level = new MemoryLevel()
   await level.open()
   const batches: string[][] = []
   const options: unknown[] = []
-  const batch = level.batch.bind(level) as (operations: WriteOperation[], options: object) => Promise<void>
   let fail: Error | undefined
-  level.batch = ((operations: WriteOperation[], given: object) => {
-    batches.push(operations.map((operation) => operation.key))
-    options.push(given)
-    return fail === undefined ? batch(operations, given) : Promise.reject(fail)
-  }) as typeof level.batch
+  const batch = level.batch.bind(level) as unknown as () => ReturnType<typeof level.batch>
+  level.batch = (() => {
+    const chained = batch()
+    const keys: string[] = []
+    batches.push(keys)
+    const [putOne, write] = [chained.put.bind(chained), chained.write.bind(chained)]
+    chained.put = ((key: string, ...rest: never[]) => {
+      keys.push(key)
+      return Reflect.apply(putOne, chained, [key, ...rest])
+    }) as typeof putOne
+    chained.write = async (given?: object) => {
+      options.push(given)
+      if (fail !== undefined) throw fail
+      await write(given ?? {})
+    }
+    return chained
+  }) as unknown as typeof level.batch
   const commits: number[] = []
   const writer = new Writer(
     level,
@@ -71,6 +83,29 @@ test('a commit that fails fails for everyone in it and for nobody else', async (
   failWith()
   await writer.write([put('c', '3')])
   assert.deepEqual(commits, [43], 'a number that was refused is not used again')
+})
+
+test('what cannot be written is refused, and nothing of its commit is', async () => {
+  const { level, writer } = await aWriter()
+  const bad = { type: 'put', key: 'b', value: undefined } as const
+  await assert.rejects(writer.write([put('a', '1'), bad]), { code: 'LEVEL_INVALID_VALUE' })
+  await writer.write([put('c', '3')])
+  assert.deepEqual(await level.keys().all(), ['c', 'commit'])
+})
+
+test('a deletion goes with what is put beside it, each in its own room', async () => {
+  const { level, writer } = await aWriter()
+  const [one, two] = [level.sublevel('one'), level.sublevel('two')]
+  await writer.write([
+    { type: 'put', sublevel: one, key: 'a', value: '1' },
+    { type: 'put', sublevel: two, key: 'a', value: '{}' },
+  ])
+  await writer.write([
+    { type: 'del', sublevel: one, key: 'a' },
+    { type: 'put', sublevel: two, key: 'a', value: { b: 2 }, valueEncoding: 'json' },
+  ])
+  assert.equal(await one.get('a'), undefined)
+  assert.equal(await two.get('a'), '{"b":2}')
 })
 
 test('one commit is kept short however many callers wait', async () => {
