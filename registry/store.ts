@@ -1,5 +1,6 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
 import type { Device, DeviceId } from './device.ts'
+import { GatheredWrites } from './gathered-writes.ts'
 import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
@@ -7,6 +8,9 @@ export interface RegistryDatabase {
   readonly level: StoreLevel
   readonly writer: Pick<Writer, 'write'>
 }
+
+/** Little beside a hash and the queue before it when many devices register at once. */
+const GATHER_REGISTRATIONS_MS = 5
 
 /** A manufacturer ID that is this caller's until it is released. */
 export interface Claim {
@@ -23,6 +27,7 @@ export interface Claim {
  */
 export class RegistryStore {
   readonly #writer: RegistryDatabase['writer']
+  readonly #registrations: GatheredWrites
   readonly #devices
   readonly #byManufacturerId
   readonly #accessKeys
@@ -32,6 +37,7 @@ export class RegistryStore {
 
   constructor({ level, writer }: RegistryDatabase) {
     this.#writer = writer
+    this.#registrations = new GatheredWrites(writer, GATHER_REGISTRATIONS_MS)
     this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
     this.#byManufacturerId = level.sublevel('by-manufacturer-id')
     this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
@@ -65,7 +71,7 @@ export class RegistryStore {
 
   /** The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed. */
   async insertDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#writer.write([
+    await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
       this.#putKey(key),
