@@ -62,3 +62,27 @@ test('those that come soon after a write wait for each other, whole and in order
   // A timer may be a millisecond early.
   assert.ok((second?.at ?? 0) - (first?.at ?? 0) >= 19)
 })
+
+test('those who were written together go on in order, one in each turn of the loop', async () => {
+  const gathered = new GatheredWrites(aWriter(), 1)
+  let turn = 0
+  let counting = true
+  const count = (): void => {
+    turn++
+    if (counting) setImmediate(count)
+  }
+  setImmediate(count)
+  const wentOn: [caller: number, turn: number][] = []
+  const goOn = async (caller: number): Promise<void> => {
+    await gathered.write([put(`${caller}`)])
+    wentOn.push([caller, turn])
+  }
+  await Promise.all([goOn(1), goOn(2), goOn(3)])
+  counting = false
+  const from = wentOn[0]?.[1] ?? 0
+  assert.deepEqual(wentOn, [
+    [1, from],
+    [2, from + 1],
+    [3, from + 2],
+  ])
+})
