@@ -3,16 +3,17 @@ import { createAedes } from './aedes.ts'
 import type { Connack, Message } from './aedes-internals.d.ts'
 import { ProtocolError } from './codec/index.ts'
 import { Connection } from './connection.ts'
-import { BrokerContext } from './context.ts'
-import { PublishRefused, SlowReader } from './disconnects.ts'
+import { BrokerContext, type BrokerCounters } from './context.ts'
+import { LimitExceeded, PublishRefused, SlowReader } from './disconnects.ts'
 import { EarlyCommands } from './early-commands.ts'
 import { describe, MqttGates } from './gates.ts'
 import { hooksOf } from './hooks.ts'
 import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
 import { peerOf, type Accept } from './peer.ts'
 import { brokerIdOf, LevelPersistence, type SessionDatabase } from './persistence.ts'
-import { ReturnCode } from './return-codes.ts'
+import { LoginRefused, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
+import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
 import { Wills } from './wills.ts'
 
 export interface BrokerOptions extends Partial<ConnectionLimits> {
@@ -21,6 +22,8 @@ export interface BrokerOptions extends Partial<ConnectionLimits> {
    * to come back, and for their owners, whose wills are then moot. @defaultValue 30_000
    */
   readonly willDelayMs?: number
+  /** Counts messages and keeps those out who send too many. @defaultValue 'off' */
+  readonly throttle?: 'off' | 'platform'
   /** How long a login may take to be decided. @defaultValue 9_000, just below the deadline from accept to CONNACK */
   readonly gateTimeoutMs?: number
 }
@@ -38,6 +41,7 @@ export interface Broker {
   readonly accept: Accept
   /** Logged in and not yet gone. */
   connectedClients(): number
+  counters(): Readonly<BrokerCounters>
   /**
    * Publishes the wills of those who are connected, ends every connection and lets storage finish what was begun. Takes
    * three seconds at most, whatever clients and storage do. The database stays open.
@@ -60,6 +64,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   await database.open()
   const persistence = new LevelPersistence(database)
   const router = new Router()
+  const throttle = options.throttle === 'platform' ? new Throttle(PLATFORM_THROTTLE) : undefined
 
   const aedes = await createAedes<Connection>({
     id: brokerId,
@@ -76,9 +81,14 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
           client.accessKey = userName ?? ''
           context.connections.keyShown(client)
           client.principal = await decisions.authenticate(client, password)
+          const bannedMs = throttle?.bannedMs(client.id ?? '') ?? 0
+          if (bannedMs > 0) throw new LoginRefused(ReturnCode.SERVER_UNAVAILABLE, keptOut(bannedMs))
           return true
         },
-        loginRefused: (client, reason) => decisions.loginRefused(client, reason),
+        loginRefused: (client, reason) => {
+          context.counters.loginsRefused += 1
+          decisions.loginRefused(client, reason)
+        },
         mayPublish: (client, packet) => decisions.mayPublish(client, packet),
         maySubscribe: (client, subscription) => decisions.maySubscribe(client, subscription),
         mayReceive: (client, packet) => decisions.mayReceive(client, packet),
@@ -96,6 +106,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     router,
     persistence,
     wills,
+    throttle,
     limits: { ...DEFAULT_LIMITS, ...options },
     reports: {
       dropping: (client) =>
@@ -104,10 +115,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
           'A client does not read; messages of QoS 0 are dropped.',
         ),
       throttled: (client) =>
-        log.warn(
-          { event: 'client-throttled', ...describe(client) },
-          'A client publishes too fast, and is read slowly.',
-        ),
+        log.warn({ event: 'client-throttled', ...describe(client) }, 'A client is too fast, and is read more slowly.'),
     },
   })
 
@@ -124,6 +132,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   aedes.on('connackSent', ({ returnCode }: Connack, client: Connection) => {
     if (returnCode !== ReturnCode.ACCEPTED) return
     client.peer.ticket.loggedIn()
+    context.counters.logins += 1
     log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
   })
   aedes.on('clientDisconnect', (client: Connection) => earlyCommands.drop(client))
@@ -132,9 +141,14 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   function explainEnd(client: Connection, error: unknown): void {
     const facts = describe(client)
     const reason = error instanceof Error ? error.message : String(error)
-    if (error instanceof ProtocolError) {
+    if (error instanceof LimitExceeded) {
+      context.counters.limitsExceeded += 1
+      log.warn({ event: 'limit-exceeded', ...facts, reason }, 'A client went beyond a limit, and was disconnected.')
+    } else if (error instanceof ProtocolError) {
+      context.counters.protocolErrors += 1
       log.info({ event: 'protocol-error', ...facts, reason }, 'A client broke the protocol, and was disconnected.')
     } else if (error instanceof SlowReader) {
+      context.counters.slowReaders += 1
       log.warn({ event: 'slow-reader', ...facts, reason }, 'A client does not read, and was disconnected.')
     } else if (!(error instanceof PublishRefused)) {
       log.debug({ event: 'connection-lost', ...facts, reason }, 'A connection ended without DISCONNECT.')
@@ -192,6 +206,10 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   return {
     accept,
     connectedClients: () => aedes.connectedClients,
+    counters: () => context.counters,
     close: () => (closing ??= close()),
   }
 }
+
+const keptOut = (milliseconds: number): string =>
+  `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -220,6 +220,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   }
 
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
+    this.context.counters.messagesSent += 1
     if (packet.retain) this.retained?.replaced(packet.topic)
     if (qos > 0) return this.sending().deliver(packet, qos, frame)
     const { output } = this
@@ -252,6 +253,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   }
 
   #dropped(): void {
+    this.context.counters.messagesDropped += 1
     if (this.output.blockedSince === this.#droppedSince) return
     this.#droppedSince = this.output.blockedSince
     this.context.reports.dropping(this)

@@ -7,6 +7,7 @@ import { Flusher } from './output.ts'
 import type { SessionPersistence } from './persistence.ts'
 import type { Router } from './router.ts'
 import { Session } from './session.ts'
+import type { Throttle } from './throttle.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import type { Wills } from './wills.ts'
 
@@ -18,6 +19,21 @@ export interface Reports {
   throttled(connection: Connection): void
 }
 
+/** What has happened since the start; numbers that only grow. */
+export interface BrokerCounters {
+  messagesReceived: number
+  /** Handed to connected clients, QoS 0, 1 and 2. */
+  messagesSent: number
+  /** Of QoS 0, for clients that do not read. */
+  messagesDropped: number
+  logins: number
+  loginsRefused: number
+  protocolErrors: number
+  limitsExceeded: number
+  slowReaders: number
+  throttled: number
+}
+
 export interface ContextParts {
   readonly broker: AedesBroker<Connection>
   readonly router: Router
@@ -25,6 +41,8 @@ export interface ContextParts {
   readonly wills: Wills<Connection>
   readonly limits: ConnectionLimits
   readonly reports: Reports
+  /** Undefined when clients are not throttled by count. */
+  readonly throttle: Throttle | undefined
 }
 
 /** What all connections of one broker share. */
@@ -35,6 +53,18 @@ export class BrokerContext {
   readonly wills: Wills<Connection>
   readonly limits: ConnectionLimits
   readonly reports: Reports
+  readonly throttle: Throttle | undefined
+  readonly counters: BrokerCounters = {
+    messagesReceived: 0,
+    messagesSent: 0,
+    messagesDropped: 0,
+    logins: 0,
+    loginsRefused: 0,
+    protocolErrors: 0,
+    limitsExceeded: 0,
+    slowReaders: 0,
+    throttled: 0,
+  }
   /** Sessions that outlive their connections, by client ID. */
   readonly sessions = new Map<string, Session>()
   readonly connections = new Connections()
@@ -42,13 +72,14 @@ export class BrokerContext {
   readonly wheel = new TimerWheel()
   readonly flusher = new Flusher()
 
-  constructor({ broker, router, persistence, wills, limits, reports }: ContextParts) {
+  constructor({ broker, router, persistence, wills, limits, reports, throttle }: ContextParts) {
     this.broker = broker
     this.router = router
     this.persistence = persistence
     this.wills = wills
     this.limits = limits
     this.reports = reports
+    this.throttle = throttle
     for (const { clientId, subscriptions } of persistence.storedSessions()) {
       const session = new Session(clientId, false)
       this.sessions.set(clientId, session)

@@ -5,6 +5,9 @@ import type { ConnectionLimits } from './limits.ts'
 const SHORTEST_PAUSE_MS = 5
 const LONGEST_PAUSE_MS = 5_000
 
+/** A client that is always too fast is reported this often. */
+const REPORT_EVERY_MS = 60_000
+
 /**
  * How fast one client may talk: a second's worth at once, then as fast as the limits say. One that is faster is not cut
  * off but read more slowly, which TCP lets it feel.
@@ -16,6 +19,7 @@ export class Meter {
   #bytes: number
   #filledAt = 0
   #pause: NodeJS.Timeout | undefined
+  #reportedAt = -Infinity
 
   constructor({ maxPublishRate, maxByteRate }: Pick<ConnectionLimits, 'maxPublishRate' | 'maxByteRate'>) {
     this.#messageRate = maxPublishRate
@@ -52,7 +56,7 @@ export class Meter {
   #slowDown(connection: Connection): void {
     const owedMs = 1000 * Math.max(-this.#messages / this.#messageRate, -this.#bytes / this.#byteRate)
     if (owedMs < SHORTEST_PAUSE_MS || this.#pause !== undefined) return
-    connection.context.reports.throttled(connection)
+    this.#report(connection)
     connection.input.hold()
     this.#pause = setTimeout(
       () => {
@@ -62,5 +66,14 @@ export class Meter {
       },
       Math.min(owedMs, LONGEST_PAUSE_MS),
     )
+  }
+
+  #report(connection: Connection): void {
+    const { counters, reports } = connection.context
+    counters.throttled += 1
+    const now = performance.now()
+    if (now - this.#reportedAt < REPORT_EVERY_MS) return
+    this.#reportedAt = now
+    reports.throttled(connection)
   }
 }

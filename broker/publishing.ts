@@ -282,6 +282,8 @@ export function receivePublish(connection: Connection, bytes: Buffer, start: num
     topic = { bytes: Buffer.from(bytes.subarray(topicAt, topicEnd)), name, match: context.router.match(name) }
     inbound.topic = topic
   }
+  context.counters.messagesReceived += 1
+  context.throttle?.count(connection.id ?? '', topic.name)
   connection.meter?.message()
   inbound.ask(new InboundPublish(topic.name, bytes, start))
 }

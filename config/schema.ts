@@ -61,6 +61,30 @@ export const fileSchema = z.strictObject({
         'How much may wait to be sent to one client that reads too slowly before it is cut off.',
         1024,
       ).prefault('1MiB'),
+      maxSubscriptions: count('Most topic filters of one client.').prefault(1000),
+      maxTopicLevels: count('Most levels of a topic or filter; 100 at most.', 100).prefault(100),
+      maxTopicBytes: size('Longest topic or filter.', 64).prefault('4KiB'),
+      maxInFlight: count(
+        'Messages of QoS 1 and 2 that may be on their way to one client unacknowledged; the rest wait.',
+        65_000,
+      ).prefault(64),
+      maxInFlightInbound: count('Messages of QoS 2 that one client may have begun and not released.', 65_535).prefault(
+        1000,
+      ),
+      maxPublishRate: count('Messages a second of one client; one that is faster is read more slowly.').prefault(
+        100_000,
+      ),
+      maxByteRate: size('Bytes a second of one client; one that is faster is read more slowly.', 1024).prefault(
+        '64MiB',
+      ),
+      stalledReader: duration(
+        'A client that takes nothing for so long while something waits for it is disconnected.',
+        1000,
+      ).prefault('30s'),
+      throttle: choice(
+        ['off', 'platform'],
+        '`platform` counts as the hosted platform does: more than 30 messages to one topic or 300 in all within 15 s disconnect a client and keep it out for 30 s, doubling each time up to 1 h.',
+      ).prefault('off'),
     })
     .prefault({})
     .meta({ description: 'What may be said over MQTT.' }),
@@ -106,12 +130,13 @@ type Frozen<T> = T extends Secret ? T : { readonly [K in keyof T]: T[K] extends 
 export function configOf(file: SettingsFile) {
   const { mqtt, mqtts, http, https } = file.listen
   const { connectDeadline, ...limits } = file.limits
+  const { stalledReader, ...mqttSettings } = file.mqtt
   return {
     data: file.data,
     listen: { ...(mqtt && { mqtt }), ...(mqtts && { mqtts }), ...(http && { http }), ...(https && { https }) },
     tls: file.tls,
     registration: file.registration,
-    mqtt: file.mqtt,
+    mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     log: file.log,
     shutdown: { graceMs: file.shutdown.graceTimeout },
