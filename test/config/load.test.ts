@@ -54,6 +54,7 @@ const valuesOf: Record<Setting['kind'], readonly [flag: string, environment: str
 }
 
 const choices: Readonly<Record<string, readonly [string, string, string]>> = {
+  'mqtt.throttle': ['platform', 'off', 'platform'],
   'mqtt.deviceTopics': ['state-and-command', 'own', 'state-and-command'],
   'log.level': ['debug', 'warn', 'error'],
   'log.format': ['json', 'human', 'json'],
