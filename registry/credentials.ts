@@ -2,6 +2,7 @@ import { argon2id, hash, verify } from 'argon2'
 import { randomBytes } from 'node:crypto'
 import type { AccessKey } from './access-key.ts'
 import type { HashGate } from './hash-gate.ts'
+import type { Principal } from './principal.ts'
 import type { Secret } from './secret.ts'
 import { VerifiedSecrets } from './verified-secrets.ts'
 
@@ -48,16 +49,19 @@ export class Credentials {
     return this.#gate.run(() => hash(secret.reveal(), CHOSEN))
   }
 
-  /** Whether this very secret was verified for this key before and nothing was revoked since. Costs no hash. */
-  remembers(accessKey: string, accessSecret: string): boolean {
-    return this.#verified.has(accessKey, this.#verified.digest(accessKey, accessSecret))
+  /**
+   * Whom this very secret proved before, when nothing was revoked since. Costs no hash and does not look into the store.
+   */
+  recall(accessKey: string, accessSecret: string): Principal | undefined {
+    return this.#verified.find(accessKey, this.#verified.digest(accessKey, accessSecret))
   }
 
-  remember(accessKey: string, accessSecret: string): void {
-    this.#verified.add(accessKey, this.#verified.digest(accessKey, accessSecret))
+  remember(accessSecret: string, principal: Principal): void {
+    const { accessKey } = principal
+    this.#verified.add(accessKey, this.#verified.digest(accessKey, accessSecret), principal)
   }
 
-  /** To be called whenever a secret stops being valid: rotate, disable, delete. */
+  /** To be called whenever a key or its secret stops being what it was: rotate, disable, delete, other rules. */
   forget(accessKey: string): void {
     this.#verified.forget(accessKey)
   }

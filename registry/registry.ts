@@ -113,20 +113,12 @@ export class Registry {
    * @throws {RegistryError} `ERR_CREDENTIALS_INVALID`; `ERR_BUSY` when the caller should come again.
    */
   async authenticate(presented: Presented): Promise<Principal> {
-    const { accessKey, accessSecret, clientId, address } = presented
-    const key = this.#store.findAccessKey(accessKey)
-    let current = key
-    if (!this.#credentials.remembers(accessKey, accessSecret)) {
-      await this.#verifySecret(presented, key)
-      // The record may have changed meanwhile.
-      current = this.#store.findAccessKey(accessKey)
+    const { accessKey, accessSecret, clientId } = presented
+    const principal = this.#credentials.recall(accessKey, accessSecret) ?? (await this.#verify(presented))
+    if (!this.#mayUseClientId(principal, clientId)) {
+      throw credentialsInvalid('the client ID is not the one of this key')
     }
-    if (current === undefined || current.disabled || current.secretHash !== key?.secretHash) {
-      this.#credentials.forget(accessKey)
-      throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
-    }
-    if (!this.#mayUseClientId(current, clientId)) throw credentialsInvalid('the client ID is not the one of this key')
-    return principalOf(current, presented)
+    return principal
   }
 
   /** How long a login that has to be hashed would wait for its turn now, in milliseconds. */
@@ -243,6 +235,21 @@ export class Registry {
     })
   }
 
+  /** Costs a hash. */
+  async #verify(presented: Presented): Promise<Principal> {
+    const { accessKey, accessSecret, address } = presented
+    const key = this.#store.findAccessKey(accessKey)
+    await this.#verifySecret(presented, key)
+    // The record may have changed meanwhile.
+    const current = this.#store.findAccessKey(accessKey)
+    if (current === undefined || current.disabled || current.secretHash !== key?.secretHash) {
+      throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
+    }
+    const principal = principalOf(current, presented)
+    this.#credentials.remember(accessSecret, principal)
+    return principal
+  }
+
   async #verifySecret({ accessKey, accessSecret, address }: Presented, key: AccessKey | undefined): Promise<void> {
     const known = key !== undefined
     const paced = async (check: () => Promise<boolean>): Promise<boolean> => {
@@ -255,12 +262,11 @@ export class Registry {
     if (!(await this.#credentials.verify(key, accessKey, accessSecret, paced))) {
       throw credentialsInvalid(known ? 'the access secret is wrong' : 'there is no such access key')
     }
-    this.#credentials.remember(accessKey, accessSecret)
   }
 
   /** A device is its client ID; a service may call itself anything but a device. */
-  #mayUseClientId(key: AccessKey, clientId: string): boolean {
-    if (key.kind === 'device') return clientId === key.deviceId
+  #mayUseClientId(principal: Principal, clientId: string): boolean {
+    if (principal.kind === 'device') return clientId === principal.deviceId
     return !isDeviceId(clientId) || this.#store.findDevice(clientId) === undefined
   }
 
@@ -319,11 +325,10 @@ export class Registry {
   }
 }
 
-/** The texts that were presented, which are the same: the connection holds them anyway, and there are many. */
+/** Its texts are those that were presented where these are the same: the connection holds them anyway, of many devices. */
 function principalOf(key: AccessKey, { accessKey, clientId }: Presented): Principal {
-  return key.kind === 'device'
-    ? { kind: 'device', accessKey, deviceId: clientId }
-    : { kind: 'service', accessKey, name: key.name, rules: key.rules }
+  if (key.kind === 'service') return { kind: 'service', accessKey, name: key.name, rules: key.rules }
+  return { kind: 'device', accessKey, deviceId: clientId === key.deviceId ? clientId : key.deviceId }
 }
 
 /** One message for every reason; the reason itself is for the log of this process. */

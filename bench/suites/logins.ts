@@ -1,10 +1,11 @@
 import type { Bench } from '../bench.ts'
 import { startAedes } from '../brokers/aedes.ts'
 import type { Broker } from '../brokers/broker.ts'
+import { startMooring } from '../brokers/mooring.ts'
 import { runMqttload, type LoadResult } from '../load-generators.ts'
 import { fairly } from '../starvation.ts'
 import { Tally } from '../tally.ts'
-import { aedesWithCache, mooring, mosquitto, placeOf, startPinnedMooring, withBrokers } from './contestants.ts'
+import { aedesWithCache, mooring, mosquitto, placeOf, withBrokers } from './contestants.ts'
 import type { Suite } from './suite.ts'
 
 const RATE = { what: 'returning devices, 32 at a time', unit: '/s', better: 'higher' } as const
@@ -79,29 +80,21 @@ async function measureReturning(bench: Bench, tally: Tally, broker: Broker): Pro
   tally.add(COST, broker.name, result.number('cpu_us_per_connect'))
 }
 
-/** Nothing is remembered after a restart: every one of them costs a hash, on the broker's one core. */
-async function measureCold(bench: Bench, tally: Tally): Promise<void> {
-  const { cores, fleet } = bench
-  const { result, refused } = await fairly(
-    async () => {
-      const broker = await startPinnedMooring(bench)
-      try {
-        return await runMqttload('connect', cores.load, {
-          port: broker.mqttPort,
-          pid: broker.pid,
-          core: cores.broker,
-          creds: fleet.devices,
-          n: COLD,
-          cwin: COLD,
-        })
-      } finally {
-        await broker.stop()
-      }
-    },
-    (load) => load.coreUse,
-  )
-  tally.refused(ALL_IN, 'Mooring', refused)
-  if (result === undefined) return
+/** Nothing is remembered after a restart: every one of them costs a hash. As in a registration, both cores are shared. */
+async function measureCold({ fleet, folder, cores }: Bench, tally: Tally): Promise<void> {
+  const broker = await startMooring({ data: fleet.data, folder, cores: [cores.broker, cores.load] })
+  let result: LoadResult
+  try {
+    result = await runMqttload('connect', cores.load, {
+      port: broker.mqttPort,
+      pid: broker.pid,
+      creds: fleet.devices,
+      n: COLD,
+      cwin: COLD,
+    })
+  } finally {
+    await broker.stop()
+  }
   const out = COLD - result.number('up')
   if (out > 0) tally.note(`${out} of 1,000 devices were not let in.`)
   tally.add(ALL_IN, 'Mooring', result.number('seconds'))

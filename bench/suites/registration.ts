@@ -55,8 +55,8 @@ async function measure(tally: Tally, { name, pid, port, tokenFile }: Server, rep
     'token-file': tokenFile,
     prefix: `repeat-${repeat}-`,
     conns: 64,
-    warm: 1,
-    time: 2.5,
+    warm: 2,
+    time: 3,
   })
   tally.add(RATE, name, load.number('per_s'))
   tally.add(P99, name, load.number('latency_us.p99') / 1000)

@@ -4,6 +4,7 @@ import type { DeviceKey } from '../../registry/index.ts'
 import { Secret } from '../../registry/index.ts'
 import { Credentials } from '../../registry/credentials.ts'
 import { HashGate, hashesAtOnce } from '../../registry/hash-gate.ts'
+import type { Principal } from '../../registry/principal.ts'
 import { VerifiedSecrets } from '../../registry/verified-secrets.ts'
 
 test('hashing never takes the whole thread pool from the store', () => {
@@ -111,16 +112,26 @@ test('the same question asked fifty times at once costs one hash', async () => {
   assert.equal(hashes, 1)
 })
 
+const principalOf = (accessKey: string): Principal => ({
+  kind: 'device',
+  accessKey,
+  deviceId: `device of ${accessKey}`,
+})
+
 test('the cache holds what was verified, no more than its capacity, and gives up the least used first', () => {
   const verified = new VerifiedSecrets(2)
-  const add = (key: string): void => verified.add(key, verified.digest(key, 'secret'))
-  const has = (key: string): boolean => verified.has(key, verified.digest(key, 'secret'))
+  const add = (key: string): void => verified.add(key, verified.digest(key, 'secret'), principalOf(key))
+  const has = (key: string): boolean => {
+    const found = verified.find(key, verified.digest(key, 'secret'))
+    if (found !== undefined) assert.deepEqual(found, principalOf(key))
+    return found !== undefined
+  }
   add('one')
   add('two')
   assert.equal(has('one'), true)
   add('three')
   assert.deepEqual([has('one'), has('two'), has('three')], [true, false, true])
-  assert.equal(verified.has('one', verified.digest('one', 'other')), false)
+  assert.equal(verified.find('one', verified.digest('one', 'other')), undefined)
   verified.forget('one')
   assert.equal(has('one'), false)
 })
