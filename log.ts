@@ -60,6 +60,7 @@ export function createLog(options: LogOptions): Log & { readonly forPeople: bool
   }
   return {
     forPeople: human,
+    isEnabled: (level) => logger.isLevelEnabled(level),
     debug: (fields, message) => write('debug', fields, message),
     info: (fields, message) => write('info', fields, message),
     warn: (fields, message) => write('warn', fields, message),

@@ -137,9 +137,12 @@ class Doorkeeper implements Admission {
 
     this.#perNetwork.set(visit.network, held + 1)
     connection.on('close', () => this.#left(visit))
-    this.#waiting.add(visit)
-    this.#letIn()
-    if (visit.stage === 'waiting') this.#keepWaiting(visit)
+    if (this.#waiting.size === 0 && this.#openedThisTurn < BATCH && !this.#isFull() && !this.#busy()) this.#open(visit)
+    else {
+      this.#waiting.add(visit)
+      this.#letIn()
+      if (visit.stage === 'waiting') this.#keepWaiting(visit)
+    }
     this.#startTick()
   }
 

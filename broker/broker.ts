@@ -119,7 +119,8 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     },
   })
 
-  const earlyCommands = new EarlyCommands(aedes)
+  const earlyCommands = new EarlyCommands(aedes, context.wheel)
+  const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
     const { principal } = client
     if (principal?.kind === 'device' && client.clean) {
@@ -133,7 +134,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     if (returnCode !== ReturnCode.ACCEPTED) return
     client.peer.ticket.loggedIn()
     context.counters.logins += 1
-    log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
+    if (tellsLogins) log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
   })
   aedes.on('clientDisconnect', (client: Connection) => earlyCommands.drop(client))
   for (const event of ['clientError', 'connectionError']) aedes.on(event, explainEnd)

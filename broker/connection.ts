@@ -311,7 +311,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     this.outbox?.close()
     this.meter?.stop()
     this.inbound?.close()
-    this.output.end()
+    this.output.end(this.saidDisconnect || this.conn.readableEnded)
     if (session?.connection === this) {
       session.connection = undefined
       if (session.clean) this.#forgetSession(session)

@@ -1,15 +1,35 @@
 import { filterMatches } from '../registry/index.ts'
 import type { AedesBroker, Deliver, Message, Qos } from './aedes-internals.d.ts'
 import type { Connection } from './connection.ts'
+import type { Deadline, TimerWheel } from './timer-wheel.ts'
 
-/** What is kept for one device, and how long. */
+/** How much is kept for one device, and how long. */
 export const EARLY_COMMANDS = { messages: 32, milliseconds: 10_000 } as const
 
-interface Held {
+/** What is kept for one device, on the wheel until its time is up. */
+class Held implements Deadline {
   readonly topic: string
-  readonly messages: Message[]
-  readonly timer: NodeJS.Timeout
-  readonly hold: Deliver
+  readonly messages: Message[] = []
+  readonly #timeIsUp: () => void
+  slot = -1
+
+  constructor(topic: string, timeIsUp: () => void) {
+    this.topic = topic
+    this.#timeIsUp = timeIsUp
+  }
+
+  /** A listener of the broker. */
+  readonly hold: Deliver = ({ topic, payload, qos, retain }, done) => {
+    // Retained messages come with the subscription anyway.
+    const wanted = !retain && this.messages.length < EARLY_COMMANDS.messages
+    // A copy: the payload may be a part of a buffer that is much larger.
+    if (wanted) this.messages.push({ topic, payload: Buffer.from(payload), qos, retain: false })
+    done()
+  }
+
+  due(): void {
+    this.#timeIsUp()
+  }
 }
 
 /**
@@ -18,26 +38,20 @@ interface Held {
  */
 export class EarlyCommands {
   readonly #broker: Pick<AedesBroker<Connection>, 'subscribe' | 'unsubscribe'>
+  readonly #wheel: TimerWheel
   readonly #held = new Map<Connection, Held>()
 
-  constructor(broker: Pick<AedesBroker<Connection>, 'subscribe' | 'unsubscribe'>) {
+  constructor(broker: Pick<AedesBroker<Connection>, 'subscribe' | 'unsubscribe'>, wheel: TimerWheel) {
     this.#broker = broker
+    this.#wheel = wheel
   }
 
   /** Begins to hold what is sent to `topic`, until the device subscribes, leaves, or the time is up. */
   hold(client: Connection, topic: string): void {
-    const messages: Message[] = []
-    const hold: Deliver = ({ payload, qos, retain }, done) => {
-      // Retained messages come with the subscription anyway.
-      const wanted = !retain && this.#held.has(client) && messages.length < EARLY_COMMANDS.messages
-      // A copy: the payload may be a part of a buffer that is much larger.
-      if (wanted) messages.push({ topic, payload: Buffer.from(payload), qos, retain: false })
-      done()
-    }
-    const timer = setTimeout(() => this.drop(client), EARLY_COMMANDS.milliseconds)
-    timer.unref()
-    this.#held.set(client, { topic, messages, timer, hold })
-    this.#broker.subscribe(topic, hold)
+    const held = new Held(topic, () => this.drop(client))
+    this.#held.set(client, held)
+    this.#wheel.put(held, EARLY_COMMANDS.milliseconds)
+    this.#broker.subscribe(topic, held.hold)
   }
 
   /**
@@ -63,7 +77,7 @@ export class EarlyCommands {
     const held = this.#held.get(client)
     if (held === undefined) return
     this.#held.delete(client)
-    clearTimeout(held.timer)
+    this.#wheel.drop(held)
     this.#broker.unsubscribe(held.topic, held.hold)
   }
 }

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { copyBytes, writeAcknowledgement, type Acknowledgement } from './codec/index.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -128,9 +129,20 @@ export class Output {
     else if (this.#givesBack && this.#stream.writableLength === 0) this.#flusher.takeBack(block)
   }
 
-  /** Writes what is left and ends the stream; destroys it when that takes too long. */
-  end(): void {
+  /**
+   * Writes what is left and ends the stream; destroys it when that takes too long.
+   *
+   * @param isOver - the other end has said its last, so that nothing of it is unread when nothing is left to write: the
+   * stream may be destroyed at once. (With something unread, TCP would reset it, and what is on its way would be lost.)
+   */
+  end(isOver: boolean): void {
     if (this.#stream.destroyed) return
+    // TLS and WebSocket have a goodbye of their own.
+    const isPlain = this.#stream instanceof Socket && !(this.#stream instanceof TLSSocket)
+    if (isOver && isPlain && this.waitingBytes === 0) {
+      this.#stream.destroy()
+      return
+    }
     const late = setTimeout(() => this.#stream.destroy(), GOODBYE_MS)
     this.#stream.once('close', () => clearTimeout(late))
     this.#stream.once('finish', () => this.#stream.destroy())
