@@ -23,7 +23,7 @@ export interface OpenStoreParts {
 export async function openStore(config: Config, { log, poolThreads }: OpenStoreParts): Promise<OpenStore> {
   // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
   const recipe = await chooseRecipe(config.registration.recipe, recipesFolder(config))
-  const database = await openDatabase(config.data)
+  const database = await openDatabase(config.data, (made) => signingIdentity(config, made))
   try {
     const registry = await openRegistry(database, {
       ...(await signingIdentity(config, database)),
@@ -44,7 +44,7 @@ export async function openStore(config: Config, { log, poolThreads }: OpenStoreP
 /** Configured, or made at the first start and kept in the data folder. */
 async function signingIdentity(
   { registration }: Config,
-  database: Database,
+  database: Pick<Database, 'folder' | 'created'>,
 ): Promise<{ registrationSecret: Secret; registrationIssuer: string }> {
   const generate = (name: string, setting: string, make: () => string) => generatedText(database, name, setting, make)
   return {

@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
+import { readFile, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { connectOperator, type ServerStatus } from '../admin/index.ts'
+import { configurationDocs } from '../config.ts'
 import { addConfigOptions } from './config-options.ts'
 import { CliError, ExitCode } from './failure.ts'
 import { examples } from './help.ts'
@@ -43,11 +46,18 @@ export function addServerCommands(program: Command, run: Run): void {
 
   program
     .command('docs', { hidden: true })
-    .description('print docs/cli.md')
-    .action((_options: unknown, command: Command) => run(command, showDocs))
+    .argument('[page]', 'a page whose table of settings is to be written anew, in place')
+    .description('print docs/cli.md, or bring the table of settings of another page up to date')
+    .action((page: string | undefined, _options: unknown, command: Command) =>
+      run(command, (session) => writeDocs(session, page)),
+    )
 }
 
-async function showDocs({ context }: Session): Promise<void> {
+async function writeDocs({ context }: Session, page: string | undefined): Promise<void> {
+  if (page !== undefined) {
+    const file = resolve(context.cwd, page)
+    return await writeFile(file, configurationDocs(await readFile(file, 'utf8')))
+  }
   // docs.ts needs the whole tree, and the tree needs this file.
   const { cliDocs } = await import('./docs.ts')
   context.stdout.write(cliDocs())

@@ -41,7 +41,13 @@ export const groups = (): readonly Group[] =>
 
 /** JSON Schema of the config file, for editors. */
 export const configSchema = (): Record<string, unknown> => ({
-  ...z.toJSONSchema(fileSchema, { io: 'input' }),
+  ...z.toJSONSchema(fileSchema, {
+    io: 'input',
+    override: ({ jsonSchema, path }) => {
+      // A section in which everything is a remark is null to YAML, and fine.
+      if (jsonSchema.type === 'object' && path.length > 0) Object.assign(jsonSchema, { type: ['object', 'null'] })
+    },
+  }),
   title: 'mooring.yaml',
 })
 

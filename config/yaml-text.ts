@@ -1,4 +1,16 @@
-import { Composer, Lexer, LineCounter, Parser, isNode, type CST, type Document, type ErrorCode, type Node } from 'yaml'
+import {
+  Composer,
+  Lexer,
+  LineCounter,
+  Parser,
+  isNode,
+  isScalar,
+  visit,
+  type CST,
+  type Document,
+  type ErrorCode,
+  type Node,
+} from 'yaml'
 
 export interface YamlText {
   /** Empty when the text holds nothing, or when it is not YAML. */
@@ -33,14 +45,34 @@ export function parseYaml(file: string, text: string): YamlText {
   }
   const { documents, tooDeepAt } = documentsOf(text, lines)
   const problems = documents
-    .flatMap((document) => [...document.errors, ...document.warnings])
-    .map((error) => `${placeOf(error.pos[0])}: ${EXPLANATIONS[error.code] ?? `this is not valid YAML (${error.code})`}`)
+    .flatMap((document) => [
+      ...[...document.errors, ...document.warnings].map(({ code, pos: [offset] }) => ({ code, offset })),
+      ...repeatedNames(document).map((offset) => ({ code: 'DUPLICATE_KEY' as const, offset })),
+    ])
+    .toSorted((one, other) => one.offset - other.offset)
+    .map(({ code, offset }) => `${placeOf(offset)}: ${EXPLANATIONS[code] ?? `this is not valid YAML (${code})`}`)
   if (tooDeepAt !== undefined) problems.push(`${placeOf(tooDeepAt)}: expected at most ${MOST_LEVELS} levels`)
   return {
     documents: problems.length === 0 ? documents : [],
     at: (node) => placeOf((isNode(node) ? (node as Node).range?.[0] : undefined) ?? 0),
     problems,
   }
+}
+
+/** Where names stand that their mapping has already. The library looks, too, but compares each name with every other. */
+function repeatedNames(document: Document): number[] {
+  const repeated: number[] = []
+  visit(document, {
+    Map: (_key, { items }) => {
+      const names = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (names.has(key.value)) repeated.push(key.range?.[0] ?? 0)
+        names.add(key.value)
+      }
+    },
+  })
+  return repeated
 }
 
 /** More than any honest file has. What builds the documents recurses, and could take the whole process with it. */
@@ -54,7 +86,9 @@ class TooDeep extends Error {
 function documentsOf(text: string, lines: LineCounter): { documents: readonly Document[]; tooDeepAt?: number } {
   const parser = new Parser(lines.addNewLine)
   try {
-    return { documents: [...new Composer({ logLevel: 'silent' }).compose(tokensOf(text, parser, lines))] }
+    return {
+      documents: [...new Composer({ logLevel: 'silent', uniqueKeys: false }).compose(tokensOf(text, parser, lines))],
+    }
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error
     return { documents: [], tooDeepAt: parser.offset }

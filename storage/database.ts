@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from './errors.ts'
-import { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, syncFolder, systemCode, writeFileDurably } from './files.ts'
+import {
+  createFileDurably,
+  PRIVATE_FILE_MODE,
+  PRIVATE_FOLDER_MODE,
+  syncFolder,
+  systemCode,
+  writeFileDurably,
+} from './files.ts'
 import { findDamage } from './integrity.ts'
 import { Witness, type Reached } from './witness.ts'
 import { Writer, type StoreLevel } from './writer.ts'
@@ -30,6 +37,8 @@ export interface Database {
   close(): Promise<void>
 }
 
+type Furnish = (database: Pick<Database, 'folder' | 'created'>) => Promise<unknown>
+
 /** Written by Mooring, so that a folder that holds one of them is not new, whatever else it lacks. */
 const WITNESS = 'witness'
 const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
@@ -37,10 +46,12 @@ const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
 /**
  * Opens the store below `folder`, and makes it when the folder is missing or new.
  *
+ * @param furnish - puts what belongs beside a new store into its folder. A start that is cut off before it is done is
+ * begun again by the next; from then on whatever is missing is missed.
  * @throws {StorageError} when the store is in use, damaged, incomplete or of a newer format. Never starts as new over
  * old data.
  */
-export async function openDatabase(folder: string): Promise<Database> {
+export async function openDatabase(folder: string, furnish: Furnish = async () => {}): Promise<Database> {
   await prepareFolder(folder)
   const identity = await identify(folder)
   const store = join(folder, 'store')
@@ -71,7 +82,8 @@ export async function openDatabase(folder: string): Promise<Database> {
       ])
       if (created) {
         await syncFolder(store)
-        await writeIdentity(folder, { ...identity, state: 'ready' })
+        await furnish({ folder, created })
+        await writeFileDurably(join(folder, 'mooring.json'), textOf({ ...identity, state: 'ready' }))
       }
       return {
         level,
@@ -135,17 +147,24 @@ async function identify(folder: string): Promise<Identity> {
 
 async function startNew(folder: string, path: string): Promise<Identity> {
   const names = await readdir(folder)
+  // Made since it was looked for: another process starts here at this moment.
+  if (names.includes('mooring.json')) return await identify(folder)
   const old = ['store', ...OWN_FILES].find((name) => names.includes(name))
   if (old !== undefined) {
     throw new StorageError(`${path} is missing, but ${join(folder, old)} is there: the folder is not whole.`, RESTORE)
   }
   const identity: Identity = { format: FORMAT, storeId: randomUUID(), state: 'creating' }
-  await writeIdentity(folder, identity)
-  return identity
+  try {
+    await createFileDurably(path, textOf(identity))
+    return identity
+  } catch (error) {
+    // Another process starts in the same folder at this moment, and was first. One of the two will find the store in use.
+    if (systemCode(error) === 'EEXIST') return await identify(folder)
+    throw error
+  }
 }
 
-const writeIdentity = (folder: string, identity: Identity): Promise<void> =>
-  writeFileDurably(join(folder, 'mooring.json'), `${JSON.stringify(identity)}\n`)
+const textOf = (identity: Identity): string => `${JSON.stringify(identity)}\n`
 
 function parseIdentity(text: string): Identity | undefined {
   try {
@@ -182,16 +201,31 @@ function readWitness(witness: Witness, path: string): Reached | undefined {
 }
 
 async function refuseDamage(store: string, reached: Reached | undefined): Promise<void> {
+  if ((await damageOf(store)) === undefined) return
+  // Another process that writes there now looks like damage to one that only reads along.
+  if (await isHeld(store)) throw inUse(store, reached)
+  const damage = await damageOf(store)
+  if (damage !== undefined) throw damage
+}
+
+async function damageOf(store: string): Promise<StorageError | undefined> {
   try {
     const damage = await findDamage(store)
-    if (damage === undefined) return
-    throw new StorageError(`The store is damaged: ${damage.file} ${damage.problem}.`, RESTORE)
+    return damage && new StorageError(`The store is damaged: ${damage.file} ${damage.problem}.`, RESTORE)
   } catch (error) {
-    // Another process that writes there now looks like damage to one that only reads along.
-    if (reached !== undefined && reached.pid !== process.pid && isRunning(reached.pid)) {
-      throw inUse(store, reached, error)
-    }
-    throw error instanceof StorageError ? error : unreadable(store, error)
+    return unreadable(store, error)
+  }
+}
+
+/** Asks LevelDB for its lock and nothing else: a store that is there is an error to it, one that is not is none of its business. */
+async function isHeld(store: string): Promise<boolean> {
+  const level = new Level(store)
+  try {
+    await level.open({ createIfMissing: false, errorIfExists: true })
+    await level.close()
+    return false
+  } catch (error) {
+    return systemCode(causeOf(error)) === 'LEVEL_LOCKED'
   }
 }
 
@@ -201,11 +235,14 @@ async function openLevel(store: string, created: boolean, reached: Reached | und
     await level.open({ createIfMissing: created })
     return level
   } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    const cause = causeOf(error)
     if (systemCode(cause) === 'LEVEL_LOCKED') throw inUse(store, reached, cause)
     throw new StorageError(`The store ${store} does not open: ${messageOf(cause)}.`, RESTORE, { cause })
   }
 }
+
+/** Level wraps what LevelDB said. */
+const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause !== undefined ? error.cause : error)
 
 const metaOf = (level: StoreLevel) => level.sublevel('meta')
 

@@ -1,12 +1,39 @@
-import { open, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export const PRIVATE_FOLDER_MODE = 0o700
 export const PRIVATE_FILE_MODE = 0o600
 
 /** Writes the whole file or nothing of it, and returns once it is on disk. Mode 0600. */
-export async function writeFileDurably(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
+export const writeFileDurably = (path: string, text: string): Promise<void> => writeWhole(path, text, rename)
+
+/**
+ * The same for a file that must not be there yet, and will not be when somebody else makes it at the same moment.
+ *
+ * @throws with the code `EEXIST` when it is there.
+ */
+export const createFileDurably = (path: string, text: string): Promise<void> =>
+  writeWhole(path, text, async (temporary, name) => {
+    try {
+      await link(temporary, name)
+    } catch (error) {
+      if (!WITHOUT_LINKS.has(systemCode(error))) throw error
+      return await rename(temporary, name)
+    }
+    await rm(temporary)
+  })
+
+/** Network and removable file systems may have no hard links; there the later of two wins. */
+const WITHOUT_LINKS: ReadonlySet<string | undefined> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
+async function writeWhole(
+  path: string,
+  text: string,
+  putInPlace: (temporary: string, name: string) => Promise<void>,
+): Promise<void> {
+  // Process ids are not enough: two containers that share a folder have the same.
+  const temporary = `${path}.${randomUUID()}.tmp`
   try {
     const file = await open(temporary, 'w', PRIVATE_FILE_MODE)
     try {
@@ -15,7 +42,7 @@ export async function writeFileDurably(path: string, text: string): Promise<void
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    await putInPlace(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
     throw error

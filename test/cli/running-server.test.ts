@@ -1,52 +1,126 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { cliDocs } from '../../cli/index.ts'
 import { loadConfig } from '../../config.ts'
 import { openStore } from '../../open-store.ts'
 import { startServer } from '../../server.ts'
 import { aFolder } from '../support/folder.ts'
 import { memoryLog } from '../support/log.ts'
 import { aDevice } from '../support/registry.ts'
-import { openRealStore, run, type Outcome } from './harness.ts'
+import { openRealStore, run } from './harness.ts'
 
-test('commands on a real store say the same whether its server runs or not', async (t) => {
-  const cwd = await aFolder(t)
-  const env = { MOORING_LISTEN_MQTT: '127.0.0.1:0', MOORING_LISTEN_HTTP: '127.0.0.1:0' }
-  const { config } = loadConfig({ env, cwd })
-  const log = memoryLog()
+const env = { MOORING_LISTEN_MQTT: '127.0.0.1:0', MOORING_LISTEN_HTTP: '127.0.0.1:0' }
+const URLS = ['--url', 'https://broker.example/api/register-device', '--mqtt-url', 'mqtts://broker.example']
+const SECRET_FILE = 'chosen-secret.txt'
 
-  const { database, registry } = await openStore(config, { log, poolThreads: 4 })
+/** Every command that needs the store, refusals too, with its exit code. Each is run as it stands and with `--json`. */
+const commands: readonly (readonly [code: number, ...words: string[]])[] = [
+  [0, 'device', 'list'],
+  [0, 'device', 'list', '--limit', '1'],
+  [0, 'device', 'get', 'A1-0001'],
+  [3, 'device', 'get', 'nothing of the kind'],
+  [0, 'device', 'disable', 'A1-0001'],
+  [0, 'device', 'get', 'A1-0001'],
+  [0, 'device', 'enable', 'A1-0001'],
+  [3, 'device', 'disable', 'A1-9999'],
+  [3, 'device', 'enable', '__proto__'],
+  [0, 'device', 'rotate', 'A1-0001'],
+  [3, 'device', 'rotate', 'A1-9999'],
+  [3, 'device', 'delete', 'A1-9999', '--yes'],
+  [2, 'device', 'delete', 'A1-0001'],
+  [0, 'device', 'delete', 'line 3 – ä\u202e', '--yes'],
+  [0, 'key', 'list'],
+  [0, 'key', 'create', '--service', 'made', '--publish', 'losant/+/command', '--deny', 'losant/x/#'],
+  [0, 'key', 'create', '--service', 'chosen', '--secret-file', SECRET_FILE],
+  [5, 'key', 'create', '--service', 'dashboard'],
+  [2, 'key', 'create', '--service', 'a name with blanks'],
+  [2, 'key', 'create', '--service', 'x', '--publish', 'a/#/b'],
+  [0, 'key', 'delete', 'made'],
+  [3, 'key', 'delete', 'nobody'],
+  [0, 'token', 'create', ...URLS],
+  [0, 'token', 'create', ...URLS, '--expires', '90d', '--claim', 'line=3'],
+  [2, 'token', 'create', ...URLS, '--claim', `filling=${'x'.repeat(5000)}`],
+  [0, 'token', 'verify', 'TOKEN'],
+  [4, 'token', 'verify', 'TOKENx'],
+  [4, 'token', 'verify', 'nothing of the kind'],
+  [0, 'recipe', 'list'],
+]
+
+/** Commands that have nothing to do with the store. */
+const others = /^(serve|demo|status|version|recipe check|config \w+)$/
+
+test('every command that needs the store is in the table', () => {
+  const all = Array.from(cliDocs().matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
+  const tried = new Set(commands.map(([, group, verb]) => `${group} ${verb}`))
+  assert.deepEqual(new Set(all.filter((words) => !others.test(words))), tried)
+})
+
+/** Two equal stores, each in a working folder of its own. */
+async function twoStores(t: TestContext): Promise<{ alone: string; served: string; token: string }> {
+  const alone = await aFolder(t)
+  const served = await aFolder(t)
+  const { config } = loadConfig({ env, cwd: alone })
+  const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   await aDevice(registry, 'A1-0001')
   await aDevice(registry, 'line 3 – ä\u202e')
   await registry.createServiceKey({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
   const token = await registry.issueToken({ url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' })
   await database.close()
+  await mkdir(join(config.data, 'recipes'))
+  await writeFile(join(config.data, 'recipes', 'pump.yaml'), 'resourceType: DeviceRecipe\nname: pump\n')
+  for (const folder of [alone, served]) await writeFile(join(folder, SECRET_FILE), 'a secret that somebody chose\n')
+  await cp(alone, served, { recursive: true })
+  return { alone, served, token }
+}
 
-  const lines = [
-    ['device', 'list'],
-    ['device', 'list', '--limit', '1'],
-    ['device', 'get', 'A1-0001'],
-    ['device', 'get', 'nothing of the kind'],
-    ['device', 'disable', 'A1-0001'],
-    ['device', 'enable', 'A1-0001'],
-    ['device', 'delete', 'nothing of the kind', '--yes'],
-    ['key', 'list'],
-    ['key', 'create', '--service', 'dashboard'],
-    ['key', 'create', '--service', 'a name with blanks'],
-    ['key', 'create', '--service', 'x', '--publish', 'a/#/b'],
-    ['key', 'delete', 'nobody'],
-    ['token', 'verify', token],
-    ['token', 'verify', `${token}x`],
-  ].flatMap((line) => [line, [...line, '--json']])
+/** What is made at random or from the time is different each time it is made; here it is only of the same form. */
+const withoutChance = (text: string): string =>
+  text
+    .replaceAll(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, (token) => `TOKEN(${token.split('.')[0]})`)
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'KEY')
+    .replaceAll(/\b[0-9a-f]{64}\b/g, 'SECRET')
+    .replaceAll(/"(iat|exp)":\d{10}/g, '"$1":SECONDS')
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
 
-  const alone: Outcome[] = []
-  for (const line of lines) alone.push(await run(line, { cwd, env, openLocal: openRealStore }))
-  const server = await startServer(config, { log, version: '1.2.3', poolThreads: 4 })
+test('every command says the same whether a server runs or not, to people and to programs', async (t) => {
+  const { alone, served, token } = await twoStores(t)
+  const { config } = loadConfig({ env, cwd: served })
+  const server = await startServer(config, { log: memoryLog(), version: '1.2.3', poolThreads: 4 })
   t.after(() => server.close())
-  for (const [index, line] of lines.entries()) {
-    assert.deepEqual(await run(line, { cwd, env }), alone[index], line.join(' '))
+
+  for (const [code, ...words] of commands) {
+    for (const json of [false, true]) {
+      // What is made or deleted is so once for people and once for programs.
+      const line = words.map((word) => (json && ['made', 'chosen'].includes(word) ? `${word}-json` : word))
+      const argv = [...line.map((word) => word.replace('TOKEN', token)), ...(json ? ['--json'] : [])]
+      const without = await run(argv, { cwd: alone, env, openLocal: openRealStore })
+      const beside = await run(argv, { cwd: served, env })
+      const what = argv.join(' ').slice(0, 120)
+      const again = json && line.includes('delete') && code === 0 && line[0] === 'device'
+      assert.equal(without.code, again ? 3 : code, `${what}: ${without.stderr}`)
+      assert.deepEqual(
+        [beside.code, withoutChance(beside.stdout), withoutChance(beside.stderr)],
+        [without.code, withoutChance(without.stdout), withoutChance(without.stderr)],
+        what,
+      )
+      if (json) {
+        const text = without.stdout === '' ? without.stderr : without.stdout
+        assert.equal(text.indexOf('\n'), text.length - 1, `${what}: one line of JSON`)
+        assert.equal(typeof JSON.parse(text), 'object')
+      }
+    }
   }
+})
+
+test('a command that comes while another has the store waits for it', async (t) => {
+  const cwd = await aFolder(t)
+  const outcomes = await Promise.all(
+    Array.from({ length: 4 }, () => run(['token', 'create', ...URLS], { cwd, env, openLocal: openRealStore })),
+  )
   assert.deepEqual(
-    alone.filter((_, index) => index % 2 === 0).map(({ code }) => code),
-    [0, 0, 0, 3, 0, 0, 3, 0, 5, 2, 2, 3, 0, 4],
+    outcomes.map(({ code, stderr }) => [code, stderr]),
+    outcomes.map(() => [0, '']),
   )
 })

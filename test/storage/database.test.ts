@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -140,6 +140,15 @@ test('a store that is being written is refused as in use, not as damaged', async
   const filling = fill(database)
   for (let n = 0; n < 10; n++) await refuses(folder, 'in use by process')
   await filling
+})
+
+test('a store that looks damaged while another process has it is refused as in use', async (t) => {
+  const folder = await aStore(t)
+  const database = await openDatabase(folder)
+  t.after(() => database.close())
+  await rename(join(folder, 'store', 'CURRENT'), join(folder, 'CURRENT'))
+  await refuses(folder, 'in use by process')
+  await rename(join(folder, 'CURRENT'), join(folder, 'store', 'CURRENT'))
 })
 
 const damages: { name: string; damage: (folder: string) => Promise<unknown>; says: (string | RegExp)[] }[] = [

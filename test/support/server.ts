@@ -3,7 +3,7 @@ import { extname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { parseListenAddress, type ListenAddress } from '../../config.ts'
 import { aCertificate } from './certificate.ts'
-import { startChild, type Child } from './child.ts'
+import { startChild, type Child, type ChildOptions } from './child.ts'
 import { aFolder } from './folder.ts'
 
 type Listener = 'mqtt' | 'mqtts' | 'http' | 'https'
@@ -54,7 +54,11 @@ export interface Mooring {
 const FREE_PORT = '127.0.0.1:0'
 
 /** The compiled program beside the compiled tests. */
-const MAIN = join(import.meta.dirname, '..', '..', `main${extname(import.meta.filename)}`)
+export const MAIN = join(import.meta.dirname, '..', '..', `main${extname(import.meta.filename)}`)
+
+/** `mooring …` in a process of its own, whatever becomes of it. */
+export const startProgram = (t: TestContext, args: readonly string[], options: ChildOptions = {}): Child =>
+  startChild(t, process.execPath, [MAIN, ...args], options)
 
 export async function startMooring(t: TestContext, options: MooringOptions = {}): Promise<Mooring> {
   const folder = await aFolder(t)
@@ -71,7 +75,7 @@ export async function startMooring(t: TestContext, options: MooringOptions = {})
     ...options.env,
   }
   const mooring = (...args: readonly string[]): Child =>
-    startChild(t, process.execPath, [MAIN, ...args, '--data', data], { cwd: folder, env })
+    startProgram(t, [...args, '--data', data], { cwd: folder, env })
 
   const server = mooring('serve')
   const serving = JSON.parse(await server.line(/"event":"serving"/)) as { listeners: Record<Listener, string> }

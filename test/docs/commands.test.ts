@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Command } from 'commander'
+import { flagsOf, type ConfigOptions } from '../../cli/config-options.ts'
+import { buildProgram } from '../../cli/program.ts'
+import { settings } from '../../config.ts'
+import { projectFolder } from '../support/folder.ts'
+
+/** From `mooring` to where the shell, the page or a remark goes on. */
+const COMMAND = /(?:^|[\s`(])mooring ((?:"[^"\n]*"|'[^'\n]*'|[^\s"'`)|<>#;,…]+|[ ]+(?![|<>#]))+)/gm
+const WORD = /"([^"]*)"|'([^']*)'|\S+/g
+
+const wordsOf = (text: string): string[] =>
+  Array.from(text.matchAll(WORD), ([word, double, single]) => double ?? single ?? word)
+
+/** Blocks that are code, and inline code. */
+const codeOf = (page: string): string[] =>
+  Array.from(page.matchAll(/```(?!text)\w+\n([^]*?)```|`([^`\n]+)`|^ {2}(\$ mooring .*)$/gm), (found) =>
+    (found[1] ?? found[2] ?? found[3] ?? '').replaceAll(/\\\n\s*/g, ' ').replaceAll('npm start -- ', 'mooring serve '),
+  )
+
+const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: projectFolder, encoding: 'utf8' }).trim().split('\n')
+
+const commands = pages.flatMap((page) =>
+  codeOf(readFileSync(join(projectFolder, page), 'utf8'))
+    .flatMap((code) => Array.from(code.matchAll(COMMAND), ([, words = '']) => wordsOf(words)))
+    .map((words) => ({ page, words })),
+)
+
+/** The command that a line leads to, with its options; rejects what commander refuses. */
+async function parse(words: readonly string[]): Promise<Command> {
+  const nowhere = { write: () => true }
+  let asked: Command | undefined
+  const program = buildProgram({
+    version: '',
+    stdout: nowhere,
+    stderr: nowhere,
+    run: async (command) => {
+      asked = command
+    },
+  })
+  await program.parseAsync(words, { from: 'user' })
+  assert.ok(asked)
+  return asked
+}
+
+test('every command in the pages is one that the program takes, with its arguments and options', async () => {
+  const seen = new Set(commands.map(({ page }) => page))
+  for (const page of ['README.md', 'docs/cli.md', 'docs/configuration.md', 'docs/firmware.md'])
+    assert.ok(seen.has(page))
+  const known = new Set(settings().map(({ path }) => path))
+  for (const { page, words } of commands) {
+    const where = `${page}: mooring ${words.join(' ')}`
+    const command = await parse(words).catch((error: Error) => assert.fail(`${where}: ${error.message}`))
+    for (const path of Object.keys(flagsOf(command.optsWithGlobals<ConfigOptions>()))) assert.ok(known.has(path), where)
+    if (command.name() === 'delete' && command.parent?.name() === 'device')
+      assert.equal(command.opts()['yes'], true, where)
+  }
+})
