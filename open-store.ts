@@ -23,7 +23,10 @@ export interface OpenStoreParts {
 export async function openStore(config: Config, { log, poolThreads }: OpenStoreParts): Promise<OpenStore> {
   // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
   const recipe = await chooseRecipe(config.registration.recipe, recipesFolder(config))
-  const database = await openDatabase(config.data, (made) => signingIdentity(config, made))
+  const database = await openDatabase(config.data, {
+    durability: config.storage.durability,
+    furnish: (made) => signingIdentity(config, made),
+  })
   try {
     const registry = await openRegistry(database, {
       ...(await signingIdentity(config, database)),

@@ -41,15 +41,22 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   try {
     const { database, registry } = await openStore(config, parts)
     closing.add(() => database.close())
+    database.writer.onHealth((error) => {
+      if (error === undefined) log.info({ event: 'store-mended' }, 'The store can be written again.')
+      else
+        log.error(
+          { event: 'store-failing', error },
+          'The store cannot be written; nothing is acknowledged until it can.',
+        )
+    })
 
     const listeners = new Map<keyof Config['listen'], Listener | HttpListener>()
     closing.add(() => Promise.all([...listeners.values()].map((listener) => listener.close(config.shutdown.graceMs))))
 
     const broker = await createBroker({
       registry,
-      database: database.level.sublevel('broker'),
-      bootNumber: database.bootNumber,
-      options: config.mqtt,
+      database,
+      options: { ...config.mqtt, persistence: config.storage.persistence },
       log,
     })
     closing.add(() => broker.close())
@@ -75,7 +82,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
 
     const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
     const readiness = (): ReadinessCheck[] => [
-      { name: 'store', ok: database.level.status === 'open' },
+      { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
     ]
     const app = createRegistrationApp({ registry, readiness, log }).callback()

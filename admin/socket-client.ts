@@ -142,6 +142,7 @@ const refusalCodes = {
   ERR_CONFLICT: true,
   ERR_INPUT_INVALID: true,
   ERR_BUSY: true,
+  ERR_STORE_UNAVAILABLE: true,
 } as const satisfies Record<RegistryErrorCode, true>
 
 const isRefusalCode = (code: string): code is RegistryErrorCode => Object.hasOwn(refusalCodes, code)

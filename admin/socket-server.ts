@@ -31,6 +31,7 @@ const statusOf = {
   ERR_CONFLICT: 409,
   ERR_INPUT_INVALID: 400,
   ERR_BUSY: 503,
+  ERR_STORE_UNAVAILABLE: 503,
 } as const satisfies Record<RegistryErrorCode, number>
 
 /** A request that never became a command. */

@@ -107,22 +107,12 @@ export interface StoredPublish extends Omit<PublishPacket, 'brokerId'> {
   readonly messageId?: number | undefined
 }
 
-/** QoS 2, past PUBREC. */
-export interface StoredRelease {
-  readonly cmd: 'pubrel'
-  readonly messageId: number
-  readonly brokerId: string
-  readonly brokerCounter: number
-}
-
-export type StoredPacket = StoredPublish | StoredRelease
-
 /** Who wants a message kept. */
 export interface OfflineSubscription extends Subscription {
   readonly clientId: string
 }
 
-/** What Aedes and our connections ask of a persistence. Ids are all that is read of a client. */
+/** What Aedes asks of a persistence. Ids are all that is read of a client. */
 export interface AedesPersistence {
   setup(broker: { readonly id: string }): Promise<void>
   storeRetained(packet: PublishPacket): Promise<void>
@@ -139,8 +129,8 @@ export interface AedesPersistence {
     client: WithId,
     packet: Partial<Omit<PublishPacket, 'cmd'>> & { cmd?: string; messageId: number },
   ): Promise<void>
-  outgoingClearMessageId(client: WithId, packet: { readonly messageId: number }): Promise<StoredPacket | undefined>
-  outgoingStream(client: WithId): AsyncIterable<StoredPacket>
+  outgoingClearMessageId(client: WithId, packet: { readonly messageId: number }): Promise<unknown>
+  outgoingStream(client: WithId): AsyncIterable<unknown>
   incomingStorePacket(client: WithId, packet: unknown): Promise<void>
   /** Rejects with `no such packet`. */
   incomingGetPacket(client: WithId, packet: { readonly messageId: number }): Promise<unknown>

@@ -10,7 +10,8 @@ import { describe, MqttGates } from './gates.ts'
 import { hooksOf } from './hooks.ts'
 import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
 import { peerOf, type Accept } from './peer.ts'
-import { brokerIdOf, LevelPersistence, type SessionDatabase } from './persistence.ts'
+import { ExpiringSessions } from './expiring-sessions.ts'
+import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
 import { LoginRefused, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
@@ -26,13 +27,12 @@ export interface BrokerOptions extends Partial<ConnectionLimits> {
   readonly throttle?: 'off' | 'platform'
   /** How long a login may take to be decided. @defaultValue 9_000, just below the deadline from accept to CONNACK */
   readonly gateTimeoutMs?: number
+  readonly persistence?: PersistenceOptions
 }
 
 export interface BrokerParts {
   readonly registry: Pick<Registry, 'authenticate' | 'acl' | 'accessRevoked'>
-  readonly database: SessionDatabase
-  /** Counts the starts over this database: each has a greater one. */
-  readonly bootNumber: number
+  readonly database: BrokerDatabase
   readonly options: BrokerOptions
   readonly log: Log
 }
@@ -58,11 +58,10 @@ const CLOSING_STEP_MS = 1_000
 
 /** MQTT 3.1 and 3.1.1 on Aedes, with the registry at every gate. */
 export async function createBroker(parts: BrokerParts): Promise<Broker> {
-  const { registry, database, bootNumber, options, log } = parts
-  const brokerId = brokerIdOf(bootNumber)
+  const { registry, database, options, log } = parts
+  const brokerId = brokerIdOf(database.bootNumber)
   const decisions = new MqttGates(registry, log)
-  await database.open()
-  const persistence = new LevelPersistence(database)
+  const persistence = new DurablePersistence({ database, options: options.persistence ?? {}, log })
   const router = new Router()
   const throttle = options.throttle === 'platform' ? new Throttle(PLATFORM_THROTTLE) : undefined
 
@@ -173,6 +172,8 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   }, options.willDelayMs ?? DEFAULT_WILL_DELAY_MS)
   willTimer.unref()
 
+  const expiring = new ExpiringSessions(context, log)
+
   const connect = (...[stream, peer, request]: [...Parameters<Accept>, request?: unknown]): Connection =>
     new Connection(context, stream, peer, request)
   const accept: Accept = (stream, peer) => {
@@ -187,6 +188,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   const close = async (): Promise<void> => {
     stopListening()
     clearTimeout(willTimer)
+    expiring.stop()
     // Before the connections end, so that those who are still there hear them.
     await within(CLOSING_STEP_MS, wills.publishAll())
     await new Promise((resolve) => setImmediate(resolve))

@@ -2,15 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { Principal } from '../registry/index.ts'
-import type {
-  AedesClient,
-  Message,
-  PublishPacket,
-  Qos,
-  StoredPacket,
-  StoredPublish,
-  Subscription,
-} from './aedes-internals.d.ts'
+import type { AedesClient, Message, PublishPacket, Qos, StoredPublish, Subscription } from './aedes-internals.d.ts'
 import {
   checkFlags,
   MQTT_3_1_1,
@@ -34,6 +26,7 @@ import { Meter } from './meter.ts'
 import { Outbox, type Recipient } from './outbox.ts'
 import { Output, type Drained } from './output.ts'
 import type { Peer } from './peer.ts'
+import type { QueuedPacket, QueuedPubrel } from './persistence/index.ts'
 import { receivePublish, receivePubrel, type Inbound } from './publishing.ts'
 import { ReturnCode } from './return-codes.ts'
 import type { Retained } from './retained.ts'
@@ -206,7 +199,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   forwarded(packet: PublishPacket, qos: Qos): PublishPacket | null {
     const allowed = this.mayReceive(packet)
-    if (allowed === null && qos > 0) this.sending().discard(packet)
+    if (allowed === null && qos > 0) this.sending().discard()
     return allowed
   }
 
@@ -221,7 +214,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
     this.context.counters.messagesSent += 1
-    if (packet.retain) this.retained?.replaced(packet.topic)
+    if (packet.retain && (qos === 0 || this.sending().holds(packet))) this.retained?.replaced(packet.topic)
     if (qos > 0) return this.sending().deliver(packet, qos, frame)
     const { output } = this
     const bytes = frame.end - frame.start
@@ -234,7 +227,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     const { clean, context } = this
     const { maxInFlight, maxWriteBufferBytes } = context.limits
     return (this.outbox ??= new Outbox(this, {
-      store: clean ? undefined : context.persistence,
+      queue: clean ? undefined : context.persistence.openQueue(this.id ?? ''),
       window: maxInFlight,
       maxBytes: maxWriteBufferBytes,
     }))
@@ -244,8 +237,12 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     this.outbox?.pump()
   }
 
-  acknowledged(packet: StoredPacket | undefined): void {
-    if (this.broker.listenerCount('ack') > 0) this.broker.emit('ack', packet, this)
+  get isAckHeard(): boolean {
+    return this.broker.listenerCount('ack') > 0
+  }
+
+  acknowledged(packet: QueuedPacket | QueuedPubrel | undefined): void {
+    if (this.isAckHeard) this.broker.emit('ack', packet, this)
   }
 
   overflowed(): void {

@@ -4,7 +4,7 @@ import { Connections } from './connections.ts'
 import type { ConnectionLimits } from './limits.ts'
 import { Logins } from './login.ts'
 import { Flusher } from './output.ts'
-import type { SessionPersistence } from './persistence.ts'
+import type { DurablePersistence } from './persistence/index.ts'
 import type { Router } from './router.ts'
 import { Session } from './session.ts'
 import type { Throttle } from './throttle.ts'
@@ -37,7 +37,7 @@ export interface BrokerCounters {
 export interface ContextParts {
   readonly broker: AedesBroker<Connection>
   readonly router: Router
-  readonly persistence: SessionPersistence
+  readonly persistence: DurablePersistence
   readonly wills: Wills<Connection>
   readonly limits: ConnectionLimits
   readonly reports: Reports
@@ -49,7 +49,7 @@ export interface ContextParts {
 export class BrokerContext {
   readonly broker: AedesBroker<Connection>
   readonly router: Router
-  readonly persistence: SessionPersistence
+  readonly persistence: DurablePersistence
   readonly wills: Wills<Connection>
   readonly limits: ConnectionLimits
   readonly reports: Reports

@@ -115,7 +115,8 @@ async function open(connection: Connection): Promise<void> {
   establish(connection, session, known === session)
 }
 
-async function forget(context: BrokerContext, session: Session): Promise<void> {
+/** The session is over, with all that belongs to it. */
+export async function forget(context: BrokerContext, session: Session): Promise<void> {
   context.sessions.delete(session.clientId)
   context.router.drop(session)
   await context.persistence.forgetSession(session.clientId)
@@ -150,7 +151,8 @@ function establish(connection: Connection, session: Session, wasThere: boolean):
   }
   connection.waitOn()
   if (clean) ready(connection)
-  else
+  // Whoever heard of the CONNACK may have closed it, and a closed connection must not take messages of the queue.
+  else if (!connection.closed)
     connection
       .sending()
       .catchUp()

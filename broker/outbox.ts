@@ -1,6 +1,14 @@
-import type { AedesPersistence, PublishPacket, Qos, StoredPacket, StoredPublish } from './aedes-internals.d.ts'
+import type { PublishPacket, Qos, StoredPublish } from './aedes-internals.d.ts'
 import { encodePublish, PacketType } from './codec/index.ts'
 import type { Output } from './output.ts'
+import {
+  NO_ID,
+  type Entry,
+  type Live,
+  type QueuedPacket,
+  type QueuedPubrel,
+  type SessionQueue,
+} from './persistence/index.ts'
 import type { Frame } from './router.ts'
 
 /** What a packet identifier is waiting for. */
@@ -8,24 +16,24 @@ const FREE = 0
 const PUBACK = 1
 const PUBREC = 2
 const PUBCOMP = 3
+/** Its message was sent on an earlier connection, and has not been sent again on this one. */
+const EARLIER = 4
 
 /** What a message costs beside its topic and payload while it waits. */
 const MESSAGE_OVERHEAD_BYTES = 64
-
-/** Given to messages that are never sent, so that they can be taken out of the store. No window reaches it. */
-const DISCARDED_ID = 65_535
 
 const RETAIN = 0x01
 const DUP = 0x08
 
 /** Whom the messages are for. */
 export interface Recipient {
-  readonly id: string | null
   readonly output: Output
+  /** Whether anybody wants to know which message was acknowledged. */
+  readonly isAckHeard: boolean
   /** Asked before a stored message is sent. */
   mayReceive(packet: StoredPublish): StoredPublish | null
-  /** The client has acknowledged; undefined when the message was not kept. */
-  acknowledged(packet: StoredPacket | undefined): void
+  /** The client has acknowledged; undefined when the message was not kept, or nobody wants to know. */
+  acknowledged(packet: QueuedPacket | QueuedPubrel | undefined): void
   /** More waits than may. */
   overflowed(): void
   /** The store failed: nothing more can be promised to this client. */
@@ -33,8 +41,8 @@ export interface Recipient {
 }
 
 export interface OutboxOptions {
-  /** Where the queue of this session is kept; undefined for a clean session, which has nothing to keep. */
-  readonly store: AedesPersistence | undefined
+  /** The queue of this session on disk; undefined for a clean session, which has nothing to keep. */
+  readonly queue: SessionQueue | undefined
   /** Messages of QoS 1 and 2 that may be unacknowledged at a time. */
   readonly window: number
   /** Bytes that may wait in memory for this client, in all. */
@@ -48,76 +56,76 @@ interface Waiting {
 
 /**
  * Messages of QoS 1 and 2 on their way to one client: at most a window of them unacknowledged, in order, each packet
- * identifier free before it is given again [MQTT-2.3.1-4], and the rest waiting: in memory for a clean session, in the
- * store for one that outlives its connection.
+ * identifier free before it is given again [MQTT-2.3.1-4], and the rest waiting: in memory for a clean session, in its
+ * queue for one that outlives its connection.
+ *
+ * A queue is sent from its beginning on, whatever has become of a message meanwhile: `#sent` is how far it has come.
  */
-export class Outbox {
+export class Outbox implements Live {
   readonly #recipient: Recipient
-  readonly #store: AedesPersistence | undefined
+  readonly #queue: SessionQueue | undefined
   readonly #window: number
   readonly #maxBytes: number
   /** By packet identifier; the window is small, so the identifiers are. Made at the first message. */
   #states: Uint8Array | undefined
-  /** By packet identifier: which stored message it is. */
-  readonly #kept: (string | undefined)[] = []
   #unacknowledged = 0
   #lastId = 0
   #waiting: Waiting[] | undefined
   #waitingBytes = 0
-  /** Live messages are left in the store until it has been read to its end. */
+  /** The last message of the queue that was sent on this connection. */
+  #sent = 0
+  /** Some of the queue has no packet identifier yet: what comes now has to wait behind it. */
   #isBehind = false
-  /** While behind, a message was left in the store. */
-  #missed = false
-  /** Stored messages that are being sent, or whose removal may not show in the store yet. */
-  readonly #known = new Set<string>()
-  /** Acknowledged while the store was being read, which may still show them. */
-  #acknowledgedMeanwhile: string[] = []
-  /** Who waits for room: whoever reads the store, whoever sends retained messages. */
+  /** A commit or a read is on its way, and the queue goes on when it is through. */
+  #isBusy = false
+  #isScheduled = false
+  /** Who waits for room: whoever sends retained messages, whoever waits for the queue. */
   #sleepers: (() => void)[] = []
   #closed = false
   readonly #failed = (error: unknown): void => this.#recipient.fail(error)
 
-  constructor(recipient: Recipient, { store, window, maxBytes }: OutboxOptions) {
+  constructor(recipient: Recipient, { queue, window, maxBytes }: OutboxOptions) {
     this.#recipient = recipient
-    this.#store = store
+    this.#queue = queue
     this.#window = window
     this.#maxBytes = maxBytes
-  }
-
-  /** A live message. `frame` is the packet at this QoS, only good for the time of the call. */
-  deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
-    if (this.#isBehind) this.#missed = true
-    else if (!this.#hasRoom() || this.#waiting !== undefined) this.#wait(plain(packet, frame), qos)
-    else if (this.#store === undefined) this.#write(this.#take(qos), frame)
-    else this.#sendKept(packet, qos, frame)
-  }
-
-  /** A live message that the gate does not let through must not stay in the queue either. */
-  discard(packet: PublishPacket): void {
-    // While behind it is found in the store, and asked about again.
-    if (!this.#isBehind) this.#removeFromStore(packet)
+    if (queue === undefined) return
+    for (const packetId of queue.packetIds()) this.#occupy(packetId, EARLIER)
+    this.#isBehind = true
+    queue.attach(this)
   }
 
   /**
-   * Sends what the store holds for this session: what had been sent and not acknowledged under its old identifier,
-   * marked as sent again [MQTT-4.4.0-1], then the rest, no faster than the client acknowledges. Resolves when live
-   * messages go straight to the client.
+   * A live message. A kept one is in the queue.
+   *
+   * @param frame - the packet at this QoS, only good for the time of the call.
+   */
+  deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
+    const queue = this.#queue
+    if (queue !== undefined) this.#deliverKept(queue, packet, frame)
+    else if (!this.#hasRoom() || this.#waiting !== undefined) this.#wait(packet, qos, frame)
+    else this.#write(this.#take(qos), frame)
+  }
+
+  /** A live message that the gate does not let through must not stay in the queue either: it is asked about again there. */
+  discard(): void {
+    this.#goOnSoon()
+  }
+
+  /** Whether a message with the number of this one will be sent. */
+  holds({ brokerId, brokerCounter }: PublishPacket): boolean {
+    const queue = this.#queue
+    return queue === undefined || queue.holds(brokerId, brokerCounter)
+  }
+
+  /**
+   * Sends what the queue holds: what had been sent and not acknowledged under its old identifier, marked as sent again
+   * [MQTT-4.4.0-1], then the rest, no faster than the client acknowledges. Resolves when live messages go straight to
+   * the client.
    */
   async catchUp(): Promise<void> {
-    const store = this.#store
-    if (store === undefined || this.#closed) return
-    this.#isBehind = true
-    do {
-      this.#missed = false
-      for await (const stored of store.outgoingStream(this.#recipient)) {
-        while (!this.#hasRoom() && !this.#closed) await this.#room()
-        if (this.#closed) return
-        this.#sendStored(stored)
-      }
-      for (const key of this.#acknowledgedMeanwhile) this.#known.delete(key)
-      this.#acknowledgedMeanwhile = []
-    } while (this.#missed)
-    this.#isBehind = false
+    this.#goOn()
+    while (this.#isBehind && !this.#closed) await this.#turn()
   }
 
   puback(packetId: number): void {
@@ -126,21 +134,15 @@ export class Outbox {
   }
 
   pubrec(packetId: number): void {
-    const recipient = this.#recipient
-    const store = this.#store
-    const { output } = recipient
+    const queue = this.#queue
+    const { output } = this.#recipient
     const state = this.#states?.[packetId]
-    // One that is not known any more is answered too: the client would ask for ever.
     if (state === PUBACK) return
-    if (state !== PUBREC || store === undefined || this.#kept[packetId] === undefined) {
-      if (state === PUBREC) this.#states![packetId] = PUBCOMP
-      output.acknowledge(PacketType.PUBREL, packetId)
-      return
-    }
+    // One that is not known any more is answered too: the client would ask for ever.
+    if (state !== PUBREC) return output.acknowledge(PacketType.PUBREL, packetId)
     this.#states![packetId] = PUBCOMP
-    store
-      .outgoingUpdate(recipient, { cmd: 'pubrel', messageId: packetId })
-      .then(() => this.#closed || output.acknowledge(PacketType.PUBREL, packetId), this.#failed)
+    if (queue === undefined) return output.acknowledge(PacketType.PUBREL, packetId)
+    queue.received(packetId).then(() => this.#closed || output.acknowledge(PacketType.PUBREL, packetId), this.#failed)
   }
 
   pubcomp(packetId: number): void {
@@ -154,29 +156,155 @@ export class Outbox {
       const { packet, qos } = this.#waiting.shift()!
       this.#waitingBytes -= bytesOf(packet)
       if (this.#waiting.length === 0) this.#waiting = undefined
-      const frame = encode(packet, qos)
-      if (this.#store === undefined) this.#write(this.#take(qos), frame)
-      else this.#sendKept(packet, qos, frame)
+      this.#write(this.#take(qos), encode(packet, qos))
     }
-    if (this.#sleepers.length > 0 && this.#hasRoom()) this.#wakeUp()
+    this.#goOnSoon()
+    if (this.#hasRoom()) this.#wakeUp()
   }
 
   close(): void {
+    if (this.#closed) return
     this.#closed = true
     this.#waiting = undefined
+    this.#giveBack()
     this.#wakeUp()
   }
 
   /** Resolves when the next message would leave at once, or the connection has closed. */
   async ready(): Promise<void> {
-    while (!this.#closed && !this.#isBehind && (!this.#hasRoom() || this.#waiting !== undefined)) await this.#room()
+    while (!this.#closed && !this.#isBehind && (!this.#hasRoom() || this.#waiting !== undefined)) await this.#turn()
   }
+
+  // ---- what a session keeps
+
+  reserve(qos: Qos): number {
+    if (!this.#isBehind && !this.#closed && this.#unacknowledged < this.#window) return this.#take(qos)
+    this.#isBehind = true
+    return NO_ID
+  }
+
+  takenBack(packetId: number): void {
+    this.#free(packetId)
+    this.#goOnSoon()
+  }
+
+  /** At once when it is next, which saves encoding it again; otherwise the queue has it. */
+  #deliverKept(queue: SessionQueue, packet: PublishPacket, frame: Frame): void {
+    const entry = this.#isBusy ? undefined : queue.next(this.#sent)
+    if (
+      entry !== undefined &&
+      isOf(entry, packet) &&
+      this.#maySend(entry) &&
+      this.#states![entry.messageId] !== EARLIER
+    ) {
+      this.#send(entry, frame)
+    } else this.#goOnSoon()
+  }
+
+  /** Not in the middle of a delivery: the buffer in which packets are encoded is one for all. */
+  #goOnSoon(): void {
+    if (this.#isScheduled || this.#isBusy || this.#closed) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#goOn()
+    })
+  }
+
+  /** Sends on from where the queue was left. */
+  #goOn(): void {
+    const queue = this.#queue
+    if (queue === undefined || this.#isBusy || this.#closed) return
+    for (let entry = queue.next(this.#sent); entry !== undefined; entry = queue.next(this.#sent)) {
+      if (entry.messageId === NO_ID) return this.#claim(queue)
+      if (!this.#maySend(entry) || !this.#read(queue, entry)) return
+    }
+    if (!this.#isBehind) return
+    this.#isBehind = false
+    this.#wakeUp()
+  }
+
+  #maySend({ message, messageId }: Entry): boolean {
+    return messageId !== NO_ID && message?.committed !== false && !this.#recipient.output.isBlocked
+  }
+
+  /** Gives identifiers to all that there is room for, in one commit, and sends them when that is on disk. */
+  #claim(queue: SessionQueue): void {
+    let claimed = 0
+    let entry = queue.next(this.#sent)
+    while (entry !== undefined && this.#hasRoom()) {
+      if (entry.messageId === NO_ID) {
+        queue.claim(entry, this.#take(entry.qos))
+        claimed += 1
+      }
+      entry = queue.next(entry.sequence)
+    }
+    if (claimed === 0) return
+    if (entry === undefined) this.#isBehind = false
+    this.#busyUntil(queue.claimed())
+  }
+
+  /** @returns whether it is sent; otherwise it will be, once it was read. */
+  #read(queue: SessionQueue, entry: Entry): boolean {
+    const item = queue.read(entry)
+    if (item instanceof Promise)
+      this.#busyUntil(item.then((read) => this.#closed || this.#sendItem(queue, entry, read)))
+    else this.#sendItem(queue, entry, item)
+    return !this.#isBusy
+  }
+
+  #busyUntil(work: Promise<unknown>): void {
+    this.#isBusy = true
+    work.then(() => {
+      this.#isBusy = false
+      this.#goOn()
+      if (this.#hasRoom()) this.#wakeUp()
+    }, this.#failed)
+  }
+
+  #sendItem(queue: SessionQueue, entry: Entry, item: QueuedPacket | QueuedPubrel): void {
+    if (item.cmd === 'pubrel') {
+      this.#sent = entry.sequence
+      this.#states![entry.messageId] = PUBCOMP
+      this.#recipient.output.acknowledge(PacketType.PUBREL, entry.messageId)
+      return
+    }
+    const packet = { ...item, payload: bytesIn(item.payload) }
+    if (this.#recipient.mayReceive(packet) !== null) return this.#send(entry, encode(packet, entry.qos))
+    this.#sent = entry.sequence
+    const { messageId } = entry
+    queue.drop(entry)
+    this.#free(messageId)
+  }
+
+  #send({ sequence, messageId, qos }: Entry, frame: Frame): void {
+    const states = this.#states!
+    this.#sent = sequence
+    if (states[messageId] === EARLIER) {
+      states[messageId] = qos === 1 ? PUBACK : PUBREC
+      frame.bytes[frame.start]! |= DUP // [MQTT-3.3.1-1]
+    }
+    this.#write(messageId, frame)
+  }
+
+  /** What has an identifier and was never sent is like new for the next connection. */
+  #giveBack(): void {
+    const queue = this.#queue
+    if (queue === undefined) return
+    queue.detach(this)
+    for (let entry = queue.next(this.#sent); entry !== undefined; entry = queue.next(entry.sequence)) {
+      if (entry.messageId === NO_ID) return
+      if (this.#states?.[entry.messageId] !== EARLIER) queue.unclaim(entry)
+    }
+  }
+
+  // ---- the window
 
   #hasRoom(): boolean {
     return this.#unacknowledged < this.#window && !this.#recipient.output.isBlocked
   }
 
-  #room(): Promise<void> {
+  #turn(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed) resolve()
       else this.#sleepers.push(resolve)
@@ -184,90 +312,20 @@ export class Outbox {
   }
 
   #wakeUp(): void {
+    if (this.#sleepers.length === 0) return
     const sleepers = this.#sleepers
     this.#sleepers = []
     for (const wake of sleepers) wake()
   }
 
-  #wait(packet: PublishPacket, qos: Qos): void {
+  #wait(packet: PublishPacket, qos: Qos, frame: Frame): void {
     const { output } = this.#recipient
     const bytes = bytesOf(packet)
-    if (this.#waitingBytes + bytes + output.waitingBytes > this.#maxBytes) {
-      if (this.#store === undefined) return this.#recipient.overflowed()
-      // The store has all of them; what is in memory is read again when its turn comes.
-      this.#waiting = undefined
-      this.#waitingBytes = 0
-      this.catchUp().catch(this.#failed)
-      return
-    }
+    if (this.#waitingBytes + bytes + output.waitingBytes > this.#maxBytes) return this.#recipient.overflowed()
     this.#waitingBytes += bytes
-    // A copy: the payload is a part of a larger buffer, which would live as long as the message waits.
-    const kept = { ...packet, payload: Buffer.from(packet.payload) }
-    if (this.#waiting === undefined) this.#waiting = [{ packet: kept, qos }]
-    else this.#waiting.push({ packet: kept, qos })
-  }
-
-  /** A message that the store holds. A client that acknowledges it must find its identifier there. */
-  #sendKept(packet: PublishPacket, qos: Qos, frame: Frame): void {
-    const recipient = this.#recipient
-    const store = this.#store
-    const packetId = this.#take(qos)
-    const key = keyOf(packet)
-    this.#kept[packetId] = key
-    this.#known.add(key)
-    const stored = store!.outgoingUpdate(recipient, { ...plain(packet, frame), qos, messageId: packetId })
-    const failed = (error: unknown): void => {
-      // It was never stored: subscribed to while it was on its way. It is delivered all the same.
-      if (isUnknown(error)) this.#kept[packetId] = undefined
-      else this.#failed(error)
-    }
-    if (qos === 1) {
-      this.#write(packetId, frame)
-      stored.catch(failed)
-      return
-    }
-    // Exactly once needs the identifier to be on disk before the client knows it.
-    const { packetIdAt } = frame
-    const own = {
-      bytes: Buffer.from(frame.bytes.subarray(frame.start, frame.end)),
-      start: 0,
-      end: frame.end - frame.start,
-    }
-    const write = (): void => {
-      if (!this.#closed) this.#write(packetId, { ...own, packetIdAt: packetIdAt - frame.start })
-    }
-    stored.catch(failed).then(write, this.#failed)
-  }
-
-  #sendStored(stored: StoredPacket): void {
-    const key = keyOf(stored)
-    if (this.#known.has(key)) return
-    if (stored.cmd === 'pubrel') {
-      this.#occupy(stored.messageId, PUBCOMP, key)
-      this.#recipient.output.acknowledge(PacketType.PUBREL, stored.messageId)
-      return
-    }
-    if (this.#recipient.mayReceive(stored) === null) return this.#removeFromStore(stored)
-    const { messageId, qos } = stored
-    const frame = encode(stored, qos)
-    if (messageId === undefined || (this.#states?.[messageId] ?? FREE) !== FREE) {
-      return this.#sendKept(stored, qos, frame)
-    }
-    this.#occupy(messageId, qos === 1 ? PUBACK : PUBREC, key)
-    frame.bytes[frame.start]! |= DUP // [MQTT-3.3.1-1]
-    this.#write(messageId, frame)
-  }
-
-  #removeFromStore({ brokerId, brokerCounter }: Pick<PublishPacket, 'brokerId' | 'brokerCounter'>): void {
-    const recipient = this.#recipient
-    const store = this.#store
-    if (store === undefined || brokerId === null) return
-    const id = { brokerId, brokerCounter, messageId: DISCARDED_ID }
-    Promise.all([store.outgoingUpdate(recipient, id), store.outgoingClearMessageId(recipient, id)]).catch(
-      (error: unknown) => {
-        if (!isUnknown(error)) this.#failed(error)
-      },
-    )
+    const waiting = { packet: copyOf(packet, (frame.bytes[frame.start]! & RETAIN) !== 0), qos }
+    if (this.#waiting === undefined) this.#waiting = [waiting]
+    else this.#waiting.push(waiting)
   }
 
   #write(packetId: number, { bytes, start, end, packetIdAt }: Frame): void {
@@ -287,7 +345,7 @@ export class Outbox {
   }
 
   /** An identifier of an earlier connection goes on. */
-  #occupy(packetId: number, state: number, key: string): void {
+  #occupy(packetId: number, state: number): void {
     const needed = Math.max(packetId, this.#window) + 1
     if (this.#states === undefined || this.#states.length < needed) {
       const states = new Uint8Array(needed)
@@ -295,52 +353,40 @@ export class Outbox {
       this.#states = states
     }
     this.#states[packetId] = state
-    this.#kept[packetId] = key
-    this.#known.add(key)
     this.#unacknowledged += 1
   }
 
   #acknowledged(packetId: number): void {
+    const queue = this.#queue
     const recipient = this.#recipient
-    const store = this.#store
-    const key = this.#kept[packetId]
-    if (store === undefined || key === undefined) {
-      this.#free(packetId)
-      recipient.acknowledged(undefined)
-      return
-    }
-    // Not free before it is gone from the store: another message could be taken for this one there.
-    this.#states![packetId] = PUBCOMP + 1
-    store.outgoingClearMessageId(recipient, { messageId: packetId }).then((packet) => {
-      if (this.#isBehind) this.#acknowledgedMeanwhile.push(key)
-      else this.#known.delete(key)
-      this.#kept[packetId] = undefined
-      recipient.acknowledged(packet)
-      this.#free(packetId)
-    }, this.#failed)
+    const entry = recipient.isAckHeard ? queue?.find(packetId) : undefined
+    if (queue === undefined || entry === undefined) recipient.acknowledged(undefined)
+    else Promise.resolve(queue.read(entry)).then((packet) => recipient.acknowledged(packet), this.#failed)
+    queue?.acknowledged(packetId)
+    this.#free(packetId)
+    if (!this.#closed) this.pump()
   }
 
   #free(packetId: number): void {
     this.#states![packetId] = FREE
     this.#unacknowledged -= 1
-    if (!this.#closed) this.pump()
   }
 }
 
-const keyOf = ({ brokerId, brokerCounter }: Pick<PublishPacket, 'brokerId' | 'brokerCounter'>): string =>
-  `${brokerId}:${brokerCounter}`
-
 const bytesOf = ({ topic, payload }: PublishPacket): number => payload.length + topic.length + MESSAGE_OVERHEAD_BYTES
 
-const isUnknown = (error: unknown): boolean => error instanceof Error && error.message === 'no such packet'
+const bytesIn = (payload: Buffer | string): Buffer => (typeof payload === 'string' ? Buffer.from(payload) : payload)
 
-/** Its fields alone, as it is sent: packets of Aedes and those that were just read have more, or have them as getters. */
-const plain = (packet: PublishPacket, { bytes, start }: Frame): PublishPacket => ({
+const isOf = ({ message }: Entry, { brokerId, brokerCounter }: PublishPacket): boolean =>
+  message?.brokerCounter === brokerCounter && message.brokerId === brokerId
+
+/** A copy: the payload is a part of a larger buffer, which would live as long as the message waits. */
+const copyOf = (packet: PublishPacket, retain: boolean): PublishPacket => ({
   cmd: 'publish',
   topic: packet.topic,
-  payload: packet.payload,
+  payload: Buffer.from(packet.payload),
   qos: packet.qos,
-  retain: (bytes[start]! & RETAIN) !== 0,
+  retain,
   dup: false,
   brokerId: packet.brokerId,
   brokerCounter: packet.brokerCounter,

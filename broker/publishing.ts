@@ -5,9 +5,11 @@ import { LimitExceeded } from './disconnects.ts'
 import { nothingElse } from './hooks.ts'
 import type { Match } from './router.ts'
 
-/** Messages of one client that are on their way through Aedes' pipeline before it is read on. */
-const MOST_IN_PIPELINE = 256
-const MOST_BYTES_IN_PIPELINE = 1024 * 1024
+/** Messages of one client that are on their way to the disk before it is read on. */
+const MOST_BEING_STORED = 256
+const MOST_BYTES_BEING_STORED = 1024 * 1024
+
+const nothing = (): void => {}
 
 /** Reused: packets are handled one at a time. */
 const frame = new PublishFrame()
@@ -26,8 +28,8 @@ class InboundPublish implements PublishPacket {
   retain: boolean
   dup: boolean
   readonly messageId: number
-  readonly brokerId = null
-  readonly brokerCounter = 0
+  brokerId: string | null = null
+  brokerCounter = 0
   readonly #bytes: Buffer
   readonly #sentQos: Qos
   readonly start: number
@@ -69,8 +71,8 @@ class InboundPublish implements PublishPacket {
 }
 
 /**
- * What one client publishes. Messages that nobody has to keep are delivered at once; the others go through Aedes'
- * pipeline, where their order is kept because all that are on their way there take the same steps.
+ * What one client publishes. Messages that nobody has to keep are delivered at once; the others when they are on disk.
+ * What stands behind one of them waits with it, so that nothing is overtaken.
  */
 export class Inbound {
   readonly #connection: Connection
@@ -78,11 +80,11 @@ export class Inbound {
   /** The message that a gate is being asked about. */
   asked: InboundPublish | undefined
   #askedLate = false
-  #inPipeline = 0
-  #bytesInPipeline = 0
-  /** What those in the pipeline have in common. */
-  #kind = ''
-  #parked: InboundPublish | undefined
+  /** Messages that are being stored, or wait for one that is. */
+  #storing = 0
+  #bytesStoring = 0
+  /** How many of them have QoS 0. */
+  #storingQos0 = 0
   #isHeld = false
   /** Packet identifiers of QoS 2 that were received and not released. */
   #received: Map<number, 'publishing' | 'received'> | undefined
@@ -92,7 +94,6 @@ export class Inbound {
   }
 
   close(): void {
-    this.#parked = undefined
     this.asked = undefined
     this.topic = undefined
   }
@@ -118,18 +119,14 @@ export class Inbound {
     if (this.#askedLate && !connection.closed) connection.input.release()
   }
 
-  /** At once, or through the pipeline, or later when the pipeline holds messages that it would overtake. */
+  /** At once, or when it is on disk. QoS 0 may overtake QoS 1 and 2, but not itself [MQTT-4.6.0-6]. */
   #dispatch(packet: InboundPublish): void {
+    const { clean } = this.#connection
     const match = this.#matchOf(packet)
-    const atOnce = !packet.retain && match.listeners.length === 0 && (packet.qos === 0 || !match.mustBeKept)
-    const kind = packet.retain ? (packet.qos === 0 ? 'retained' : 'acknowledged, retained') : 'acknowledged'
-    if (this.#inPipeline > 0) {
-      // QoS 0 may overtake QoS 1 and 2, but not itself [MQTT-4.6.0-6].
-      const mayPass = atOnce && packet.qos === 0 && this.#kind !== 'retained'
-      if (!mayPass && (kind !== this.#kind || packet.qos === 0)) return this.#park(packet)
-      if (!mayPass) return this.#pipe(packet, kind)
-    } else if (!atOnce) return this.#pipe(packet, kind)
-    this.#deliver(packet, match)
+    const isKept = packet.retain || (packet.qos > 0 && match.kept.length > 0) || (packet.qos === 2 && !clean)
+    const isFirst = this.#storing === 0 || (packet.qos === 0 && this.#storingQos0 === 0)
+    if (isKept || !isFirst) this.#store(packet, match)
+    else this.#deliver(packet, match)
   }
 
   #matchOf(packet: InboundPublish): Match {
@@ -140,11 +137,12 @@ export class Inbound {
     return topic.match
   }
 
-  /** The same steps as Aedes' pipeline for a message that nobody has to keep: deliver, `published`, 'publish'. */
+  /** The steps of Aedes' pipeline behind its storage: deliver, `published`, 'publish'. */
   #deliver(packet: InboundPublish, match: Match): void {
     const connection = this.#connection
     const { broker, context } = connection
     context.router.deliver(match, packet, this.topic === undefined ? undefined : packet.frameOf(this.topic))
+    for (const listener of match.listeners) listener(packet, nothing)
     if (broker.published === nothingElse) this.#acknowledge(packet)
     else {
       broker.published(packet, connection, (error) => {
@@ -155,48 +153,46 @@ export class Inbound {
     if (broker.listenerCount('publish') > 0) broker.emit('publish', packet, connection)
   }
 
-  #pipe(packet: InboundPublish, kind: string): void {
+  /** All that must be kept of it is on disk before anybody gets it, its sender included [MQTT-4.3.2-2] [MQTT-4.3.3-2]. */
+  #store(packet: InboundPublish, match: Match): void {
     const connection = this.#connection
-    const bytes = packet.end - packet.start
-    this.#kind = kind
-    this.#inPipeline += 1
-    this.#bytesInPipeline += bytes
-    connection.broker.publish(packet, connection, (error) => {
-      this.#inPipeline -= 1
-      this.#bytesInPipeline -= bytes
+    const { broker, context, clean } = connection
+    const { qos, messageId } = packet
+    packet.brokerId = broker.id
+    packet.brokerCounter = broker.counter += 1
+    const received = qos === 2 && !clean ? receivedBy(connection, messageId) : undefined
+    this.#count(packet, 1)
+    context.persistence.publish(packet, match.kept, received).then(
+      () => {
+        this.#count(packet, -1)
+        this.#deliver(packet, match)
+        this.#goOn()
+      },
       // Not stored, not acknowledged: the client sends it again [MQTT-4.3.2-2].
-      if (error) connection.fail(error)
-      else this.#acknowledge(packet)
-      this.#goOn()
-    })
+      (error: unknown) => connection.fail(error),
+    )
     if (this.#isFull() && !this.#isHeld) {
       this.#isHeld = true
       connection.input.hold()
     }
   }
 
-  #isFull(): boolean {
-    return this.#inPipeline >= MOST_IN_PIPELINE || this.#bytesInPipeline >= MOST_BYTES_IN_PIPELINE
+  #count({ qos, start, end }: InboundPublish, more: 1 | -1): void {
+    this.#storing += more
+    this.#bytesStoring += more * (end - start)
+    if (qos === 0) this.#storingQos0 += more
   }
 
-  #park(packet: InboundPublish): void {
-    this.#parked = packet
-    this.#connection.input.hold()
+  #isFull(): boolean {
+    return this.#storing >= MOST_BEING_STORED || this.#bytesStoring >= MOST_BYTES_BEING_STORED
   }
 
   #goOn(): void {
     const connection = this.#connection
-    if (connection.closed) return
-    if (this.#parked !== undefined && this.#inPipeline === 0) {
-      const parked = this.#parked
-      this.#parked = undefined
-      this.#dispatch(parked)
-      connection.input.release()
-    }
-    if (this.#isHeld && this.#inPipeline < MOST_IN_PIPELINE / 2 && this.#bytesInPipeline < MOST_BYTES_IN_PIPELINE / 2) {
-      this.#isHeld = false
-      connection.input.release()
-    }
+    if (!this.#isHeld || connection.closed) return
+    if (this.#storing >= MOST_BEING_STORED / 2 || this.#bytesStoring >= MOST_BYTES_BEING_STORED / 2) return
+    this.#isHeld = false
+    connection.input.release()
   }
 
   #acknowledge({ qos, messageId }: InboundPublish): void {
@@ -222,37 +218,13 @@ export class Inbound {
       throw new LimitExceeded(`more than ${context.limits.maxInFlightInbound} messages of QoS 2 are not released`)
     }
     received.set(packet.messageId, 'publishing')
-    if (clean) return this.#dispatch(packet)
-    connection.input.hold()
-    this.#publishOnce(packet).then(
-      () => connection.input.release(),
+    if (clean || !context.persistence.hasReceived(receivedBy(connection, packet.messageId)))
+      return this.#dispatch(packet)
+    // The session has received it on an earlier connection, whose commit may still be on its way.
+    context.persistence.settled().then(
+      () => this.#acknowledge(packet),
       (error: unknown) => connection.fail(error),
     )
-  }
-
-  /** The session may have received it on an earlier connection. */
-  async #publishOnce(packet: InboundPublish): Promise<void> {
-    const connection = this.#connection
-    const { persistence } = connection.context
-    const isKnown = await persistence.incomingGetPacket(connection, packet).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof Error && error.message === 'no such packet') return false
-        throw error
-      },
-    )
-    if (connection.closed) return
-    if (isKnown) return this.#acknowledge(packet)
-    const stored = persistence.incomingStorePacket(connection, packet)
-    await Promise.all([stored, this.#published(packet)])
-    this.#acknowledge(packet)
-  }
-
-  #published(packet: InboundPublish): Promise<void> {
-    const connection = this.#connection
-    return new Promise((resolve, reject) => {
-      connection.broker.publish(packet, connection, (error) => (error ? reject(error) : resolve()))
-    })
   }
 
   release(packetId: number): void {
@@ -263,11 +235,14 @@ export class Inbound {
       if (!connection.closed) connection.output.acknowledge(PacketType.PUBCOMP, packetId)
     }
     if (connection.clean) return answer()
+    // Until that is on disk the identifier would pass for the same message.
     connection.context.persistence
-      .incomingDelPacket(connection, { messageId: packetId })
+      .released(receivedBy(connection, packetId))
       .then(answer, (error: unknown) => connection.fail(error))
   }
 }
+
+const receivedBy = ({ id }: Connection, messageId: number) => ({ clientId: id ?? '', messageId })
 
 export function receivePublish(connection: Connection, bytes: Buffer, start: number, header: FixedHeader): void {
   readPublish(bytes, header, frame)

@@ -1,8 +1,12 @@
 import type { PublishPacket, Qos, Subscription } from './aedes-internals.d.ts'
 import { encodePublish } from './codec/index.ts'
 import type { Connection } from './connection.ts'
+import type { StoredPacket } from './persistence/index.ts'
 
 const RETAIN = true
+
+/** Messages for a session that outlives its connection that go to the disk together. */
+const BATCH = 64
 
 /**
  * Retained messages for new subscriptions of one client [MQTT-3.3.1-6], one SUBSCRIBE after the other, no faster than it
@@ -38,7 +42,8 @@ export class Retained {
 
   async #send(filters: readonly string[]): Promise<void> {
     const connection = this.#connection
-    for await (const stored of connection.context.persistence.createRetainedStreamCombi(filters)) {
+    const storing: Promise<void>[] = []
+    for (const stored of connection.context.persistence.retainedMessages(filters)) {
       await connection.outbox?.ready()
       if (connection.closed) return
       const packet = retainedOf(stored)
@@ -48,8 +53,9 @@ export class Retained {
       if (allowed === null) continue
       const qos = granted < allowed.qos ? granted : allowed.qos
       if (qos === 0 || connection.clean) this.#write(allowed, qos)
-      else await this.#writeKept(allowed, qos)
+      else if (storing.push(this.#writeKept(allowed, qos)) === BATCH) await Promise.all(storing.splice(0))
     }
+    await Promise.all(storing)
   }
 
   /** The highest QoS at which this session gets the topic; undefined when it has unsubscribed. */
@@ -73,7 +79,7 @@ export class Retained {
   }
 }
 
-const retainedOf = ({ topic, payload, qos }: PublishPacket): PublishPacket => ({
+const retainedOf = ({ topic, payload, qos }: StoredPacket): PublishPacket => ({
   cmd: 'publish',
   topic,
   payload: Buffer.from(payload),

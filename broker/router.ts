@@ -16,8 +16,8 @@ export class Match {
   /** By the index of the session. */
   readonly qos: Qos[] = []
   readonly listeners: Deliver[] = []
-  /** A session that outlives its connection wants it at QoS 1 or 2, so the message must be stored. */
-  mustBeKept = false
+  /** Sessions that outlive their connections and want it at QoS 1 or 2: for them it must be stored. */
+  readonly kept: { readonly clientId: string; readonly qos: Qos }[] = []
   /** Somebody has subscribed or unsubscribed since: look again. */
   isStale = false
 }
@@ -159,7 +159,6 @@ export class Router {
     this.#tree.match(topic, ({ session, qos, listener }) => {
       if (listener !== undefined) match.listeners.push(listener)
       if (session === undefined) return
-      if (!session.clean && qos > 0) match.mustBeKept = true
       const index = indexes.get(session)
       if (index === undefined) {
         indexes.set(session, match.sessions.length)
@@ -167,6 +166,10 @@ export class Router {
         match.qos.push(qos)
       } else if (qos > match.qos[index]!) match.qos[index] = qos
     })
+    for (const [index, { clean, clientId }] of match.sessions.entries()) {
+      const qos = match.qos[index]!
+      if (!clean && qos > 0) match.kept.push({ clientId, qos })
+    }
     return match
   }
 }

@@ -1,6 +1,6 @@
 import type { AccessControl, Log, Principal } from '../registry/index.ts'
 import type { Message } from './aedes-internals.d.ts'
-import type { SessionDatabase } from './persistence.ts'
+import { readRoom, rooms, type BrokerDatabase } from './persistence/index.ts'
 
 /** A will, and who left it. */
 interface Will extends Message {
@@ -20,7 +20,7 @@ export interface Testator {
 }
 
 export interface WillsParts<Connection> {
-  readonly database: SessionDatabase
+  readonly database: Pick<BrokerDatabase, 'level' | 'writer'>
   readonly brokerId: string
   readonly acl: Pick<AccessControl, 'mayPublish'>
   /** Publishes as `connection`, if the gate lets it; as the broker itself when there is none any more. */
@@ -35,7 +35,6 @@ export interface WillsParts<Connection> {
  */
 export class Wills<Connection extends Testator> {
   readonly #parts: WillsParts<Connection>
-  readonly #store
   readonly #kept = new Map<Connection, { readonly key: string; readonly will: Will }>()
   /** Being published or discarded. */
   readonly #ending = new Set<Promise<void>>()
@@ -43,7 +42,6 @@ export class Wills<Connection extends Testator> {
 
   constructor(parts: WillsParts<Connection>) {
     this.#parts = parts
-    this.#store = parts.database.sublevel<string, StoredWill>('wills', { valueEncoding: 'json' })
   }
 
   /** Resolves when the will is in the store. */
@@ -51,9 +49,12 @@ export class Wills<Connection extends Testator> {
     const { id, principal } = connection
     if (id === null || principal === undefined) throw new Error('only a client that has logged in has a will')
     const key = `${this.#parts.brokerId}:${this.#count++}`
-    const will = { ...message, clientId: id, owner: principal }
+    // A copy: the payload is a part of a larger buffer, which would live as long as the connection.
+    const will = { ...message, payload: Buffer.from(message.payload), clientId: id, owner: principal }
     this.#kept.set(connection, { key, will })
-    await this.#store.put(key, { ...will, payload: message.payload.toString('base64') })
+    const stored: StoredWill = { ...will, payload: message.payload.toString('base64') }
+    const bytes = Buffer.from(JSON.stringify(stored))
+    await this.#parts.database.writer.join((commit) => commit.put(rooms.wills.ofText(key), bytes))
   }
 
   /**
@@ -67,7 +68,7 @@ export class Wills<Connection extends Testator> {
     if (kept === undefined) return
     this.#kept.delete(connection)
     const { log } = this.#parts
-    const ending = (isMoot ? this.#store.del(kept.key) : this.#publish(kept.key, kept.will, connection)).catch(
+    const ending = (isMoot ? this.#delete(kept.key) : this.#publish(kept.key, kept.will, connection)).catch(
       (error: unknown) => log.error({ event: 'storage-failed', error }, 'A will could not be published or removed.'),
     )
     this.#ending.add(ending)
@@ -91,24 +92,29 @@ export class Wills<Connection extends Testator> {
    * @param isConnected - whether the client is back; then its old will is moot.
    */
   async publishLeftBehind(isConnected: (clientId: string) => boolean): Promise<void> {
-    const { acl, brokerId, log } = this.#parts
-    for await (const [key, { payload, ...rest }] of this.#store.iterator({ lt: `${brokerId}:` })) {
-      const will = { ...rest, payload: Buffer.from(payload, 'base64') }
+    const { acl, brokerId, database, log } = this.#parts
+    for await (const [name, value] of readRoom(database.level, rooms.wills)) {
+      const key = name.toString()
+      if (key >= `${brokerId}:`) return
+      const stored: StoredWill = JSON.parse(value.toString())
+      const will = { ...stored, payload: Buffer.from(stored.payload, 'base64') }
       const { clientId, owner, topic } = will
-      if (isConnected(clientId)) await this.#store.del(key)
+      if (isConnected(clientId)) await this.#delete(key)
       else if (acl.mayPublish(owner, topic)) await this.#publish(key, will, null)
       else {
         log.warn({ event: 'will-refused', clientId, accessKey: owner.accessKey }, 'A will may no longer be published.')
-        await this.#store.del(key)
+        await this.#delete(key)
       }
     }
   }
 
   async #publish(key: string, { topic, payload, qos, retain }: Will, connection: Connection | null): Promise<void> {
-    try {
-      await this.#parts.publish({ topic, payload, qos, retain }, connection)
-    } finally {
-      await this.#store.del(key)
-    }
+    // One that could not be published stays for the next start.
+    await this.#parts.publish({ topic, payload, qos, retain }, connection)
+    await this.#delete(key)
+  }
+
+  async #delete(key: string): Promise<void> {
+    await this.#parts.database.writer.join((commit) => commit.del(rooms.wills.ofText(key)))
   }
 }

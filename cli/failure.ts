@@ -99,6 +99,7 @@ const exitCodeOf = {
   ERR_CONFLICT: ExitCode.conflict,
   ERR_INPUT_INVALID: ExitCode.usage,
   ERR_BUSY: ExitCode.failure,
+  ERR_STORE_UNAVAILABLE: ExitCode.failure,
 } as const satisfies Record<RegistryErrorCode, number>
 
 const exitCodeOfAdmin = {
@@ -112,6 +113,8 @@ function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   if (code === 'ERR_NOT_FOUND' && (group === 'device' || group === 'key')) return `What there is: mooring ${group} list`
   if (code === 'ERR_CONFLICT' && command === 'key create') return 'Take another name, or first: mooring key delete NAME'
   if (code === 'ERR_BUSY') return 'Try again in a few seconds.'
+  if (code === 'ERR_STORE_UNAVAILABLE')
+    return 'Look at the log of the server for the reason; a full disk is the usual one.'
   return undefined
 }
 

@@ -116,9 +116,8 @@ export function count(description: string, most = 10_000_000) {
   )
 }
 
-/** The largest is what the remaining length of MQTT can say [MQTT-2.2.3]. */
-export function size(description: string, least: number) {
-  const most = 268_435_455
+/** @param most - as a rule what the remaining length of MQTT can say [MQTT-2.2.3]. */
+export function size(description: string, least: number, most = 268_435_455) {
   const error = 'expected a size in bytes, such as 4096, 16KiB or 1MiB'
   const input = z.union([z.int({ error }).min(0, { error }), z.string().regex(SIZE, { error })], { error })
   return described(
@@ -131,9 +130,8 @@ export function size(description: string, least: number) {
   )
 }
 
-export function duration(description: string, leastMs: number) {
+export function duration(description: string, leastMs: number, most = '1h') {
   const input = z.string({ error: 'expected a duration with its unit, such as 500ms, 10s or 5m' })
-  const most = '1h'
   return described(
     parsedBy(
       input.regex(DURATION, { error: 'expected a duration with its unit, such as 500ms, 10s or 5m' }),

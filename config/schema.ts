@@ -3,6 +3,10 @@ import { MIN_SIGNING_SECRET_BYTES, type Secret } from '../registry/index.ts'
 import { address, choice, count, duration, path, secret, size, text, topicRoot } from './kinds.ts'
 
 /** The config file, and the single source of everything that is said about a setting. */
+/** Of what is kept on the disk. */
+const LONGEST = '3650d'
+const LARGEST = 1024 ** 4
+
 export const fileSchema = z.strictObject({
   version: z
     .literal(1, { error: 'expected 1, the only version of this file that this program understands' })
@@ -102,6 +106,35 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What one process takes on.' }),
+  storage: z
+    .strictObject({
+      durability: choice(
+        ['always', 'interval', 'os'],
+        'When what is acknowledged is on the disk: `always` before the acknowledgement; `interval` within a second after it, and `os` when the operating system comes to it, so that a power cut may lose what was acknowledged meanwhile.',
+      ).prefault('always'),
+      sessionExpiry: duration('How long the session of a client that has left is kept.', 1000, LONGEST).prefault('7d'),
+      messageExpiry: duration(
+        'How long a message waits for a client that has left; 0s: as long as the session.',
+        0,
+        LONGEST,
+      ).prefault('0s'),
+      queueMessages: count(
+        'Most messages that wait for one session; those that come then are not kept for it.',
+      ).prefault(100_000),
+      queueBytes: size('Most bytes of messages that wait for one session.', 1024, LARGEST).prefault('64MiB'),
+      totalQueueBytes: size(
+        'Bytes of messages that wait for all sessions; past them a session gets more only while it holds less than its share.',
+        1024,
+        LARGEST,
+      ).prefault('1GiB'),
+      retainedMessages: count('Most retained messages.').prefault(1_000_000),
+      retainedBytes: size('Most bytes of retained messages.', 1024, LARGEST).prefault('256MiB'),
+      queueCache: size('Bytes of waiting messages that are kept in memory beside the disk.', 0, LARGEST).prefault(
+        '64MiB',
+      ),
+    })
+    .prefault({})
+    .meta({ description: 'What is kept for clients that are away, and how safely.' }),
   log: z
     .strictObject({
       level: choice(['debug', 'info', 'warn', 'error'], 'The least important lines that are written.').prefault('info'),
@@ -138,7 +171,24 @@ export function configOf(file: SettingsFile) {
     registration: file.registration,
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
+    storage: storageOf(file.storage),
     log: file.log,
     shutdown: { graceMs: file.shutdown.graceTimeout },
+  }
+}
+
+function storageOf(file: SettingsFile['storage']) {
+  return {
+    durability: file.durability,
+    persistence: {
+      sessionExpiryMs: file.sessionExpiry,
+      messageExpiryMs: file.messageExpiry,
+      maxQueueMessages: file.queueMessages,
+      maxQueueBytes: file.queueBytes,
+      maxQueuedBytes: file.totalQueueBytes,
+      maxRetainedMessages: file.retainedMessages,
+      maxRetainedBytes: file.retainedBytes,
+      cacheBytes: file.queueCache,
+    },
   }
 }

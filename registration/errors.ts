@@ -10,6 +10,7 @@ export const httpStatusFor = {
   ERR_CONFLICT: 409,
   ERR_INPUT_INVALID: 400,
   ERR_BUSY: 503,
+  ERR_STORE_UNAVAILABLE: 503,
 } as const satisfies Record<RegistryErrorCode, number>
 
 /** Refusals that only HTTP knows: the request never became a question for the registry. */

@@ -8,6 +8,8 @@ export type RegistryErrorCode =
   | 'ERR_CONFLICT'
   | 'ERR_INPUT_INVALID'
   | 'ERR_BUSY'
+  /** Nothing can be written at present, as when the disk is full. */
+  | 'ERR_STORE_UNAVAILABLE'
 
 /** What the caller did wrong, or must wait for. The message is safe to show to the caller; `cause` never leaves the process. */
 export class RegistryError extends Error {

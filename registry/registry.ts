@@ -75,7 +75,7 @@ export class Registry {
    * @param request.token - what the caller sent as its registration token, not yet believed.
    * @param request.manufacturerId - unique per physical device; looked at before the token.
    * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`,
-   * `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`. Source: docs/contract.md §1.
+   * `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
   async registerDevice(request: { token: unknown; manufacturerId: string }): Promise<DeviceCredentials> {
     const { token, manufacturerId } = request

@@ -1,7 +1,8 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
 import type { Device, DeviceId } from './device.ts'
+import { RegistryError } from './errors.ts'
 import { GatheredWrites } from './gathered-writes.ts'
-import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
+import { readNow, StoreUnavailable, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -17,6 +18,12 @@ export interface Claim {
   release(): void
 }
 
+interface UnsureDevice {
+  readonly device: Device
+  readonly key: DeviceKey
+  removal: Promise<void> | undefined
+}
+
 /**
  * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
  * and returns when it is on disk.
@@ -26,6 +33,7 @@ export interface Claim {
  * service-keys: name → access key
  */
 export class RegistryStore {
+  readonly #level: StoreLevel
   readonly #writer: RegistryDatabase['writer']
   readonly #registrations: GatheredWrites
   readonly #devices
@@ -34,10 +42,16 @@ export class RegistryStore {
   readonly #keysByDevice
   readonly #serviceKeys
   readonly #claims = new Map<string, Promise<void>>()
+  /** Devices that were not answered for, by manufacturer ID: nobody knows whether they are on the disk. */
+  readonly #unsure = new Map<string, UnsureDevice>()
 
   constructor({ level, writer }: RegistryDatabase) {
+    this.#level = level
     this.#writer = writer
-    this.#registrations = new GatheredWrites(writer, GATHER_REGISTRATIONS_MS)
+    this.#registrations = new GatheredWrites(
+      { write: (operations) => this.#write(operations) },
+      GATHER_REGISTRATIONS_MS,
+    )
     this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
     this.#byManufacturerId = level.sublevel('by-manufacturer-id')
     this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
@@ -48,7 +62,13 @@ export class RegistryStore {
   /** Resolves when reads can be answered. */
   async open(): Promise<void> {
     const rooms = [this.#devices, this.#byManufacturerId, this.#accessKeys, this.#keysByDevice, this.#serviceKeys]
-    await Promise.all(rooms.map((room) => room.open()))
+    const openRooms = async (): Promise<void> => {
+      await Promise.all(rooms.map((room) => room.open()))
+    }
+    // A database that is opened anew after a failed write leaves its rooms closed. When it is closed again meanwhile,
+    // they are opened the next time.
+    this.#level.on('open', () => void openRooms().catch(() => {}))
+    await openRooms()
   }
 
   /**
@@ -56,9 +76,15 @@ export class RegistryStore {
    * in memory. A second caller waits for what becomes of the first.
    *
    * @returns undefined when a device has it.
+   * @throws {RegistryError} `ERR_STORE_UNAVAILABLE` when it is not known whether one has it.
    */
   async claim(manufacturerId: string): Promise<Claim | undefined> {
     for (;;) {
+      const unsure = this.#unsure.get(manufacturerId)
+      if (unsure !== undefined) {
+        await this.#remove(unsure)
+        continue
+      }
       if (readNow(this.#byManufacturerId, manufacturerId) !== undefined) return undefined
       const other = this.#claims.get(manufacturerId)
       if (other === undefined) break
@@ -69,8 +95,37 @@ export class RegistryStore {
     return claim
   }
 
-  /** The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed. */
+  /**
+   * The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed.
+   *
+   * When the write fails all of it may be on the disk. It is taken out again before the manufacturer ID can be claimed:
+   * the device has no credentials, and would be refused for ever as registered already.
+   */
   async insertDevice(device: Device, key: DeviceKey): Promise<void> {
+    try {
+      await this.#insert(device, key)
+    } catch (error) {
+      const unsure: UnsureDevice = { device, key, removal: undefined }
+      this.#unsure.set(device.manufacturerId, unsure)
+      // As soon as the store was mended; when that takes longer, whoever claims the ID tries again.
+      this.#remove(unsure).catch(() => {})
+      throw error
+    }
+  }
+
+  #remove(unsure: UnsureDevice): Promise<void> {
+    const { device, key } = unsure
+    unsure.removal ??= this.deleteDevice(device, key).then(
+      () => void this.#unsure.delete(device.manufacturerId),
+      (error: unknown) => {
+        unsure.removal = undefined
+        throw error
+      },
+    )
+    return unsure.removal
+  }
+
+  async #insert(device: Device, key: DeviceKey): Promise<void> {
     await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
@@ -81,14 +136,14 @@ export class RegistryStore {
 
   /** A device and its key, both changed together. */
   async updateDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#writer.write([
+    await this.#write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       this.#putKey(key),
     ])
   }
 
   async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#writer.write([
+    await this.#write([
       { type: 'del', sublevel: this.#devices, key: device.id },
       { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
@@ -97,17 +152,28 @@ export class RegistryStore {
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {
-    await this.#writer.write([
+    await this.#write([
       this.#putKey(key),
       { type: 'put', sublevel: this.#serviceKeys, key: key.name, value: key.accessKey },
     ])
   }
 
   async deleteServiceKey(key: ServiceKey): Promise<void> {
-    await this.#writer.write([
+    await this.#write([
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
       { type: 'del', sublevel: this.#serviceKeys, key: key.name },
     ])
+  }
+
+  async #write(operations: readonly WriteOperation[]): Promise<void> {
+    try {
+      await this.#writer.write(operations)
+    } catch (cause) {
+      if (!(cause instanceof StoreUnavailable)) throw cause
+      throw new RegistryError('ERR_STORE_UNAVAILABLE', 'The store cannot be written at present. Try again later.', {
+        cause,
+      })
+    }
   }
 
   findAccessKey(accessKey: string): AccessKey | undefined {

@@ -1,6 +1,6 @@
 import { Level } from 'level'
 import { randomUUID } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from './errors.ts'
 import {
@@ -13,7 +13,7 @@ import {
 } from './files.ts'
 import { findDamage } from './integrity.ts'
 import { Witness, type Reached } from './witness.ts'
-import { Writer, type StoreLevel } from './writer.ts'
+import { Writer, type Durability, type StoreLevel } from './writer.ts'
 
 /** The layout of the data folder that this version reads and writes. */
 export const FORMAT = 1
@@ -37,7 +37,16 @@ export interface Database {
   close(): Promise<void>
 }
 
-type Furnish = (database: Pick<Database, 'folder' | 'created'>) => Promise<unknown>
+export interface DatabaseOptions {
+  readonly durability?: Durability
+  /**
+   * Puts what belongs beside a new store into its folder. A start that is cut off before it is done is begun again by the
+   * next; from then on whatever is missing is missed.
+   */
+  readonly furnish?: (database: Pick<Database, 'folder' | 'created'>) => Promise<unknown>
+  /** Makes what is opened; tests put faults beneath the store with it. */
+  readonly makeLevel?: (location: string, options: typeof LEVEL_OPTIONS) => Level
+}
 
 /** Written by Mooring, so that a folder that holds one of them is not new, whatever else it lacks. */
 const WITNESS = 'witness'
@@ -46,12 +55,10 @@ const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
 /**
  * Opens the store below `folder`, and makes it when the folder is missing or new.
  *
- * @param furnish - puts what belongs beside a new store into its folder. A start that is cut off before it is done is
- * begun again by the next; from then on whatever is missing is missed.
  * @throws {StorageError} when the store is in use, damaged, incomplete or of a newer format. Never starts as new over
  * old data.
  */
-export async function openDatabase(folder: string, furnish: Furnish = async () => {}): Promise<Database> {
+export async function openDatabase(folder: string, options: DatabaseOptions = {}): Promise<Database> {
   await prepareFolder(folder)
   const identity = await identify(folder)
   const store = join(folder, 'store')
@@ -62,19 +69,24 @@ export async function openDatabase(folder: string, furnish: Furnish = async () =
   try {
     const reached = readWitness(witness, witnessPath)
     if (!created) await refuseDamage(store, reached)
-    const level = await openLevel(store, created, reached)
+    const level = await openLevel(store, created, reached, options)
     try {
       const meta = await readMeta(level, identity, folder)
       if (!created) refuseLoss(meta, reached, store, witnessPath)
 
       const bootNumber = meta.boot + 1
-      const numbers = metaOf(level)
-      const writer = new Writer(
+      const writer = new Writer({
         level,
-        meta.commit,
-        (commit) => ({ type: 'put', sublevel: numbers, key: 'commit', value: `${commit}` }),
-        (commit) => witness.write({ boot: bootNumber, commit, pid: process.pid }),
-      )
+        lastCommit: meta.commit,
+        commitKey: COMMIT_KEY,
+        synced: (commit) => witness.write({ boot: bootNumber, commit, pid: process.pid }),
+        mend: async () => {
+          await refuseWithoutRoom(folder)
+          await level.close()
+          await level.open({ createIfMissing: false })
+        },
+        ...(options.durability === undefined ? {} : { durability: options.durability }),
+      })
       await writer.write([
         { type: 'put', sublevel: metaOf(level), key: 'format', value: `${FORMAT}` },
         { type: 'put', sublevel: metaOf(level), key: 'store-id', value: identity.storeId },
@@ -82,7 +94,7 @@ export async function openDatabase(folder: string, furnish: Furnish = async () =
       ])
       if (created) {
         await syncFolder(store)
-        await furnish({ folder, created })
+        await options.furnish?.({ folder, created })
         await writeFileDurably(join(folder, 'mooring.json'), textOf({ ...identity, state: 'ready' }))
       }
       return {
@@ -92,7 +104,7 @@ export async function openDatabase(folder: string, furnish: Furnish = async () =
         bootNumber,
         created,
         close: async () => {
-          await writer.flush()
+          await writer.close()
           await level.close()
           witness.close()
         },
@@ -229,8 +241,19 @@ async function isHeld(store: string): Promise<boolean> {
   }
 }
 
-async function openLevel(store: string, created: boolean, reached: Reached | undefined): Promise<StoreLevel> {
-  const level = new Level(store)
+/**
+ * A larger memory table: what is acknowledged soon after it was stored never becomes a file. No compression: what lies in
+ * the store is small or encoded already, and it would cost more than writing it does.
+ */
+const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
+
+async function openLevel(
+  store: string,
+  created: boolean,
+  reached: Reached | undefined,
+  { makeLevel = (location, options) => new Level(location, options) }: DatabaseOptions,
+): Promise<StoreLevel> {
+  const level: Level = makeLevel(store, LEVEL_OPTIONS)
   try {
     await level.open({ createIfMissing: created })
     return level
@@ -243,6 +266,24 @@ async function openLevel(store: string, created: boolean, reached: Reached | und
 
 /** Level wraps what LevelDB said. */
 const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause !== undefined ? error.cause : error)
+
+/** What LevelDB needs before it can go on: a new log, and its memory table as a file. */
+const ROOM_BYTES = 2 * LEVEL_OPTIONS.writeBufferSize
+
+/**
+ * After a failed write LevelDB may have half a record at the end of its log, and would lose what follows it. Opened
+ * anew it drops the half record and begins another log; but while the disk is full it would not come up again, and
+ * reads are served as long as it is left alone.
+ */
+async function refuseWithoutRoom(folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  if (bavail * bsize < ROOM_BYTES) throw new Error(`less than ${ROOM_BYTES} bytes are free in ${folder}`)
+  await writeFileDurably(join(folder, 'probe'), '')
+  await rm(join(folder, 'probe'))
+}
+
+/** `commit` in the sublevel `meta`, as the database itself has it. */
+const COMMIT_KEY = Buffer.from('!meta!commit')
 
 const metaOf = (level: StoreLevel) => level.sublevel('meta')
 

@@ -11,3 +11,12 @@ export class StorageError extends Error {
     this.code = options.code ?? 'ERR_STORE_UNUSABLE'
   }
 }
+
+/** A write that may be on the disk or not: nobody may rely on it. Others are refused until the store was mended. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+
+  constructor(cause: unknown) {
+    super('The store cannot be written at present.', { cause })
+  }
+}

@@ -1,6 +1,13 @@
-export { FORMAT, openDatabase, type Database } from './database.ts'
-export { StorageError } from './errors.ts'
+export { FORMAT, openDatabase, type Database, type DatabaseOptions } from './database.ts'
+export { StorageError, StoreUnavailable } from './errors.ts'
 export { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE, systemCode, writeFileDurably } from './files.ts'
 export { generatedText } from './generated-file.ts'
 export { readNow } from './read-now.ts'
-export { Writer, type StoreLevel, type WriteOperation } from './writer.ts'
+export {
+  Writer,
+  type Commit,
+  type Durability,
+  type StoreLevel,
+  type WriteOperation,
+  type WriterParts,
+} from './writer.ts'

@@ -11,8 +11,8 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   registry: { rooms: ['../storage/index.ts'], packages: ['jose', 'argon2'] },
   storage: { rooms: [], packages: ['level', 'abstract-level'] },
   broker: {
-    rooms: ['../registry/index.ts'],
-    packages: ['aedes', 'aedes-persistence-level', 'abstract-level', 'ws', 'mqtt-packet'],
+    rooms: ['../registry/index.ts', '../storage/index.ts'],
+    packages: ['aedes', 'ws', 'mqtt-packet'],
   },
   'broker/codec': { rooms: ['../../registry/index.ts'], packages: [] },
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },

@@ -112,6 +112,7 @@ const others: Readonly<Record<string, readonly [string, string]>> = {
   size: ['2KiB', '3KiB'],
   duration: ['2s', '3s'],
   'mqtt.deviceTopics': ['state-and-command', 'own'],
+  'storage.durability': ['interval', 'os'],
   'mqtt.throttle': ['platform', 'off'],
   'log.level': ['debug', 'error'],
   'log.format': ['json', 'human'],

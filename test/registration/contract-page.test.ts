@@ -14,7 +14,8 @@ const rows = page
   .map((row) => row.replaceAll(/ +/g, ' '))
 
 test('docs/contract.md names every refusal of a request with its status', () => {
-  for (const [code, status] of Object.entries({ ...requestStatusFor, ERR_BUSY: httpStatusFor.ERR_BUSY })) {
+  const { ERR_BUSY, ERR_STORE_UNAVAILABLE } = httpStatusFor
+  for (const [code, status] of Object.entries({ ...requestStatusFor, ERR_BUSY, ERR_STORE_UNAVAILABLE })) {
     assert.ok(
       rows.some((row) => row.startsWith(`| ${status} | \`${code}\` |`)),
       `no row for ${status} ${code}`,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { MemoryLevel } from 'memory-level'
 import { test } from 'node:test'
-import { Writer, type WriteOperation } from '../../storage/index.ts'
+import { Writer, type WriteOperation, type WriterParts } from '../../storage/index.ts'
 
 const put = (key: string, value: string): WriteOperation => ({ type: 'put', key, value })
 
 /** A writer over a level that notes the keys of each batch and how it was written, and fails when it is told to. */
-async function aWriter() {
+async function aWriter(parts: Partial<WriterParts> = {}) {
   const level = new MemoryLevel()
   await level.open()
   const batches: string[][] = []
@@ -18,8 +18,8 @@ async function aWriter() {
     const keys: string[] = []
     batches.push(keys)
     const [putOne, write] = [chained.put.bind(chained), chained.write.bind(chained)]
-    chained.put = ((key: string, ...rest: never[]) => {
-      keys.push(key)
+    chained.put = ((key: string | Buffer, ...rest: never[]) => {
+      keys.push(key.toString())
       return Reflect.apply(putOne, chained, [key, ...rest])
     }) as typeof putOne
     chained.write = async (given?: object) => {
@@ -30,12 +30,13 @@ async function aWriter() {
     return chained
   }) as unknown as typeof level.batch
   const commits: number[] = []
-  const writer = new Writer(
+  const writer = new Writer({
     level,
-    41,
-    (commit) => put('commit', `${commit}`),
-    (commit) => commits.push(commit),
-  )
+    lastCommit: 41,
+    commitKey: Buffer.from('commit'),
+    synced: (commit) => commits.push(commit),
+    ...parts,
+  })
   return { level, writer, batches, options, commits, failWith: (error?: Error) => void (fail = error) }
 }
 
@@ -64,7 +65,7 @@ test('writes keep the order of their calls, across commits', async () => {
 test('a commit that is already on its way gathers the next one behind it', async () => {
   const { writer, batches } = await aWriter()
   const first = writer.write([put('a', '1')])
-  await new Promise(setImmediate)
+  while (batches.length === 0) await new Promise(setImmediate)
   await Promise.all([first, writer.write([put('b', '2')]), writer.write([put('c', '3')])])
   assert.deepEqual(batches, [
     ['a', 'commit'],
@@ -85,29 +86,6 @@ test('a commit that fails fails for everyone in it and for nobody else', async (
   assert.deepEqual(commits, [43], 'a number that was refused is not used again')
 })
 
-test('what cannot be written is refused, and nothing of its commit is', async () => {
-  const { level, writer } = await aWriter()
-  const bad = { type: 'put', key: 'b', value: undefined } as const
-  await assert.rejects(writer.write([put('a', '1'), bad]), { code: 'LEVEL_INVALID_VALUE' })
-  await writer.write([put('c', '3')])
-  assert.deepEqual(await level.keys().all(), ['c', 'commit'])
-})
-
-test('a deletion goes with what is put beside it, each in its own room', async () => {
-  const { level, writer } = await aWriter()
-  const [one, two] = [level.sublevel('one'), level.sublevel('two')]
-  await writer.write([
-    { type: 'put', sublevel: one, key: 'a', value: '1' },
-    { type: 'put', sublevel: two, key: 'a', value: '{}' },
-  ])
-  await writer.write([
-    { type: 'del', sublevel: one, key: 'a' },
-    { type: 'put', sublevel: two, key: 'a', value: { b: 2 }, valueEncoding: 'json' },
-  ])
-  assert.equal(await one.get('a'), undefined)
-  assert.equal(await two.get('a'), '{"b":2}')
-})
-
 test('one commit is kept short however many callers wait', async () => {
   const { writer, batches } = await aWriter()
   await Promise.all(Array.from({ length: 5000 }, (_, n) => writer.write([put(`${n}`, '')])))
@@ -115,4 +93,35 @@ test('one commit is kept short however many callers wait', async () => {
     batches.map((batch) => batch.length),
     [4097, 905],
   )
+})
+
+test('who joins a commit is asked when it is put together, and answered in the order of the calls', async () => {
+  const { level, writer, batches } = await aWriter()
+  const answered: string[] = []
+  let late = 'early'
+  const joined = writer
+    .join((commit) => commit.put(Buffer.from('joined'), Buffer.from(late)))
+    .then(() => answered.push('joined'))
+  const written = writer.write([put('written', '1')]).then(() => answered.push('written'))
+  late = 'late'
+  await Promise.all([joined, written])
+  assert.deepEqual(batches, [['joined', 'written', 'commit']])
+  assert.equal(await level.get('joined'), 'late')
+  assert.deepEqual(answered, ['joined', 'written'])
+})
+
+test('who throws while the commit is put together fails it, and the next one is written', async () => {
+  const { level, writer } = await aWriter()
+  const failed = await Promise.allSettled([
+    writer.write([put('a', '1')]),
+    writer.join(() => {
+      throw new TypeError('not a key')
+    }),
+  ])
+  assert.deepEqual(
+    failed.map((result) => result.status),
+    ['rejected', 'rejected'],
+  )
+  await writer.write([put('b', '2')])
+  assert.equal(await level.get('a'), undefined)
 })

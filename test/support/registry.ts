@@ -8,14 +8,13 @@ export const SIGNING_SECRET = 'a signing secret of at least thirty-two bytes'
 export const ISSUER = 'registration.example'
 
 /** A writer over a level that needs no data folder. */
-export const memoryDatabase = (level: StoreLevel = new MemoryLevel()): { level: StoreLevel; writer: Writer } => ({
+export const memoryDatabase = (
+  level: StoreLevel = new MemoryLevel(),
+  bootNumber = 1,
+): { level: StoreLevel; writer: Writer; bootNumber: number } => ({
   level,
-  writer: new Writer(
-    level,
-    0,
-    (commit) => ({ type: 'put', key: 'commit', value: `${commit}` }),
-    () => {},
-  ),
+  bootNumber,
+  writer: new Writer({ level, lastCommit: 0, commitKey: Buffer.from('commit'), synced: () => {} }),
 })
 
 /** A real registry over a store in memory, closed with the test. */

@@ -1,7 +1,7 @@
-import { MemoryLevel } from 'memory-level'
 import type { TestContext } from 'node:test'
 import { createBroker, type Broker, type BrokerOptions, type BrokerParts } from '../../../broker/broker.ts'
 import { memoryLog } from '../../support/log.ts'
+import { memoryDatabase } from '../../support/registry.ts'
 import { FakeRegistry } from './door.ts'
 import { asDevice, asService, dial, type WireClient } from './wire.ts'
 
@@ -30,14 +30,12 @@ export async function aBroker(
   {
     options = {},
     registry = new FakeRegistry(),
-    database = new MemoryLevel(),
-    bootNumber = 1,
+    database = memoryDatabase(),
     authenticate = registry.authenticate.bind(registry),
   }: {
     options?: Partial<BrokerOptions>
     registry?: FakeRegistry
     database?: BrokerParts['database']
-    bootNumber?: number
     authenticate?: FakeRegistry['authenticate']
   } = {},
 ): Promise<TestBroker> {
@@ -46,7 +44,6 @@ export async function aBroker(
   const broker = await createBroker({
     registry: { acl, accessRevoked, authenticate },
     database,
-    bootNumber,
     options: { ...LIMITS, ...options },
     log,
   })

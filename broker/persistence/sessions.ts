@@ -1,0 +1,199 @@
+import type { Log } from '../../registry/index.ts'
+import type { StoreLevel } from '../../storage/index.ts'
+import type { Subscription } from '../aedes-internals.d.ts'
+import { TopicTree } from '../topic-tree.ts'
+import type { Journal } from './journal.ts'
+import { readRoom, readText, rooms, sessionIn, type SessionRecord } from './layout.ts'
+import { StoredSession, type StoredSubscription } from './stored-session.ts'
+
+export interface SessionsParts {
+  readonly journal: Journal
+  readonly expiryMs: number
+  readonly now: () => number
+  readonly log: Pick<Log, 'error'>
+}
+
+/** The sessions that outlive their connections, and what each has subscribed to. */
+export class Sessions {
+  readonly #parts: SessionsParts
+  readonly #byId = new Map<string, StoredSession>()
+  readonly #byNumber = new Map<number, StoredSession>()
+  /** Subscriptions of QoS 1 and 2: for the others nothing is kept. */
+  readonly #filters = new TopicTree<StoredSubscription>()
+  #lastNumber = 0
+  /** Subscriptions of all sessions. */
+  subscribed = 0
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts
+  }
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  get(clientId: string | null): StoredSession | undefined {
+    return this.#byId.get(clientId ?? '')
+  }
+
+  byNumber(number: number): StoredSession | undefined {
+    return this.#byNumber.get(number)
+  }
+
+  [Symbol.iterator](): Iterator<StoredSession> {
+    return this.#byId.values()
+  }
+
+  make(clientId: string): StoredSession {
+    const session = new StoredSession(clientId, ++this.#lastNumber)
+    this.#keep(session)
+    this.#write(session)
+    return session
+  }
+
+  /** Takes a session out with its subscriptions. Its queue is for the caller to let go. */
+  drop(session: StoredSession): void {
+    const { journal } = this.#parts
+    for (const subscription of session.subscriptions.values()) this.#unsubscribe(session, subscription)
+    session.gone = true
+    this.#byId.delete(session.clientId)
+    this.#byNumber.delete(session.number)
+    journal.del(rooms.sessions.ofText(session.clientId))
+    journal.del(rooms.progress.ofSession(session.number))
+  }
+
+  // ---- coming and going
+
+  /** @param closedAt - when its client left; undefined while it is there. */
+  noteClosed(session: StoredSession, closedAt: number | undefined, expiryMs?: number): void {
+    if (session.closedAt === closedAt && session.expiryMs === expiryMs) return
+    session.closedAt = closedAt
+    session.expiryMs = expiryMs
+    this.#write(session)
+    this.#note()
+  }
+
+  #note(): void {
+    this.#parts.journal.commit.catch((error: unknown) => {
+      this.#parts.log.error({ event: 'storage-failed', error }, 'When a client came or left could not be noted.')
+    })
+  }
+
+  /** Those whose time has come. */
+  *expired(): Generator<StoredSession> {
+    for (const session of this) if (this.isExpired(session)) yield session
+  }
+
+  isExpired({ closedAt, expiryMs = this.#parts.expiryMs }: StoredSession): boolean {
+    return closedAt !== undefined && closedAt + expiryMs <= this.#parts.now()
+  }
+
+  // ---- subscriptions
+
+  subscribe(session: StoredSession, given: Subscription): void {
+    const subscription = subscriptionOf(given)
+    this.#subscribe(session, { clientId: session.clientId, ...subscription })
+    this.#parts.journal.put(subscriptionKey(session, given.topic), Buffer.from(JSON.stringify(subscription)))
+  }
+
+  /** @returns how many there were. */
+  unsubscribe(session: StoredSession, filters: readonly string[]): number {
+    const removed = filters.flatMap((filter) => session.subscriptions.get(filter) ?? [])
+    for (const subscription of removed) this.#unsubscribe(session, subscription)
+    return removed.length
+  }
+
+  /** Each session that a message of this topic is to be kept for, once, with its subscription of highest QoS. */
+  matching(topic: string): StoredSubscription[] {
+    const best = new Map<string, StoredSubscription>()
+    this.#filters.match(topic, (subscription) => {
+      const other = best.get(subscription.clientId)
+      if (other === undefined || other.qos < subscription.qos) best.set(subscription.clientId, subscription)
+    })
+    return [...best.values()]
+  }
+
+  #subscribe(session: StoredSession, subscription: StoredSubscription): void {
+    const { topic, qos } = subscription
+    const before = session.subscriptions.get(topic)
+    if (before === undefined) this.subscribed++
+    else if (before.qos > 0) this.#filters.remove(topic, (one) => one === before)
+    session.subscriptions.set(topic, subscription)
+    if (qos > 0) this.#filters.add(topic, subscription)
+  }
+
+  #unsubscribe(session: StoredSession, subscription: StoredSubscription): void {
+    const { topic, qos } = subscription
+    session.subscriptions.delete(topic)
+    this.subscribed--
+    if (qos > 0) this.#filters.remove(topic, (one) => one === subscription)
+    this.#parts.journal.del(subscriptionKey(session, topic))
+  }
+
+  // ---- what earlier starts left
+
+  async load(level: StoreLevel): Promise<void> {
+    const left: StoredSession[] = []
+    await readText(level, rooms.sessions, (clientId, value) => {
+      const { number, closedAt, expiryMs }: SessionRecord = JSON.parse(value)
+      const session = new StoredSession(clientId, number)
+      session.closedAt = closedAt
+      session.expiryMs = expiryMs
+      this.numberSeen(number)
+      this.#keep(session)
+      if (closedAt === undefined) left.push(session)
+    })
+    await readText(level, rooms.subscriptions, (key, value) => {
+      const session = this.#byNumber.get(sessionIn(key))
+      if (session === undefined) return
+      const subscription: Subscription = JSON.parse(value)
+      this.#subscribe(session, { clientId: session.clientId, ...subscription })
+    })
+    for await (const [key, value] of readRoom(level, rooms.progress)) {
+      this.#byNumber.get(sessionIn(key.toString()))?.restoreProgress(value)
+    }
+    // Their clients were there when the process ended.
+    for (const session of left) {
+      session.closedAt = this.#parts.now()
+      this.#write(session)
+    }
+    if (left.length > 0) this.#note()
+  }
+
+  /** A number is used again only when nothing refers to it any more. */
+  numberSeen(number: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, number)
+  }
+
+  #keep(session: StoredSession): void {
+    this.#byId.set(session.clientId, session)
+    this.#byNumber.set(session.number, session)
+  }
+
+  #write({ clientId, number, closedAt, expiryMs }: StoredSession): void {
+    const record: SessionRecord = {
+      number,
+      ...(closedAt === undefined ? {} : { closedAt }),
+      ...(expiryMs === undefined ? {} : { expiryMs }),
+    }
+    this.#parts.journal.put(rooms.sessions.ofText(clientId), Buffer.from(JSON.stringify(record)))
+  }
+}
+
+/** What of a subscription is kept: Aedes' own objects hold more. */
+export function subscriptionOf(
+  given: Subscription & Partial<StoredSubscription>,
+): Omit<StoredSubscription, 'clientId'> {
+  const { topic, qos, rh, rap, nl, subscriptionIdentifier } = given
+  return {
+    topic,
+    qos,
+    ...(rh === undefined ? {} : { rh }),
+    ...(rap === undefined ? {} : { rap }),
+    ...(nl === undefined ? {} : { nl }),
+    ...(subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier }),
+  }
+}
+
+const subscriptionKey = ({ number }: StoredSession, filter: string): Buffer =>
+  rooms.subscriptions.ofSession(number, filter)
