@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chooseRecipe, recipesFolder, type Config } from './config.ts'
 import { openRegistry, Secret, type Log, type Registry } from './registry/index.ts'
-import { generatedText, openDatabase, type Database } from './storage/index.ts'
+import { generatedText, openDatabase, type Database, type Writer } from './storage/index.ts'
 
 /** The registry over its open store: what the server serves, and what a command works on when no server runs. */
 export interface OpenStore {
@@ -13,6 +13,8 @@ export interface OpenStoreParts {
   readonly log: Log
   /** Threads of libuv's pool. */
   readonly poolThreads: number
+  /** Stands between the registry and the writer of the store. */
+  readonly watchWrites?: (writer: Pick<Writer, 'write'>) => Pick<Writer, 'write'>
 }
 
 /**
@@ -20,7 +22,8 @@ export interface OpenStoreParts {
  *
  * @throws {StorageError} when the folder cannot be used, {ConfigError} when a recipe cannot.
  */
-export async function openStore(config: Config, { log, poolThreads }: OpenStoreParts): Promise<OpenStore> {
+export async function openStore(config: Config, parts: OpenStoreParts): Promise<OpenStore> {
+  const { log, poolThreads, watchWrites } = parts
   // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
   const recipe = await chooseRecipe(config.registration.recipe, recipesFolder(config))
   const database = await openDatabase(config.data, {
@@ -28,7 +31,9 @@ export async function openStore(config: Config, { log, poolThreads }: OpenStoreP
     furnish: (made) => signingIdentity(config, made),
   })
   try {
-    const registry = await openRegistry(database, {
+    const { level, writer } = database
+    const watched = { level, writer: watchWrites?.(writer) ?? writer }
+    const registry = await openRegistry(watched, {
       ...(await signingIdentity(config, database)),
       recipe,
       topicRoot: config.mqtt.topicRoot,

@@ -10,8 +10,16 @@ import {
   type ListenAddress,
 } from './broker/index.ts'
 import { ConfigError, formatListenAddress, type Config } from './config.ts'
+import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
-import { createRegistrationApp, listenHttp, type HttpListener, type ReadinessCheck } from './registration/index.ts'
+import {
+  createRegistrationApp,
+  listenHttp,
+  type HttpListener,
+  type ReadinessCheck,
+  type RegistrationResult,
+} from './registration/index.ts'
+import { Signal } from './registry/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -39,7 +47,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   const tls = await readCertificate(config)
   const closing = new Closing()
   try {
-    const { database, registry } = await openStore(config, parts)
+    const storeWrites = new StoreWrites()
+    const watchWrites = storeWrites.watch.bind(storeWrites)
+    const { database, registry } = await openStore(config, { ...parts, watchWrites })
     closing.add(() => database.close())
     database.writer.onHealth((error) => {
       if (error === undefined) log.info({ event: 'store-mended' }, 'The store can be written again.')
@@ -85,7 +95,25 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
     ]
-    const app = createRegistrationApp({ registry, readiness, log }).callback()
+    const registrationEnded = new Signal<RegistrationResult>((error) =>
+      log.error({ event: 'listener-failed', error }, 'A listener of the registration failed.'),
+    )
+    const registrations = countRegistrations(registrationEnded)
+    const pages = metricsPages({
+      access: config.metrics.access,
+      storeWrites,
+      sources: {
+        version: parts.version,
+        connectedClients: () => broker.connectedClients(),
+        broker: () => broker.counters(),
+        admission: () => admission.counters(),
+        registrations: () => registrations,
+        hashBacklogMs: () => registry.loginBacklogMs(),
+        storeCommits: () => database.writer.commits,
+        certificate: () => tls?.cert,
+      },
+    })
+    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
     const web = {
       app,
       onConnection: webSockets.connectionOpened.bind(webSockets),

@@ -1,10 +1,10 @@
 import type { Log, Registry } from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
-import type { Connack, Message } from './aedes-internals.d.ts'
-import { ProtocolError } from './codec/index.ts'
+import type { Connack } from './aedes-internals.d.ts'
+import { LimitExceeded, ProtocolError } from './codec/index.ts'
 import { Connection } from './connection.ts'
 import { BrokerContext, type BrokerCounters } from './context.ts'
-import { LimitExceeded, PublishRefused, SlowReader } from './disconnects.ts'
+import { PublishRefused, SlowReader } from './disconnects.ts'
 import { EarlyCommands } from './early-commands.ts'
 import { describe, MqttGates } from './gates.ts'
 import { hooksOf } from './hooks.ts'
@@ -12,7 +12,8 @@ import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
 import { peerOf, type Accept } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
 import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
-import { LoginRefused, ReturnCode } from './return-codes.ts'
+import { publishWill } from './publish-will.ts'
+import { LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
 import { Wills } from './wills.ts'
@@ -85,7 +86,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
           return true
         },
         loginRefused: (client, reason) => {
-          context.counters.loginsRefused += 1
+          context.counters.loginsRefused[loginRefusalOf(reason)] += 1
           decisions.loginRefused(client, reason)
         },
         mayPublish: (client, packet) => decisions.mayPublish(client, packet),
@@ -95,11 +96,13 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     }),
   })
 
-  const publish = (message: Message, client: Connection | null): Promise<void> =>
-    new Promise((resolve, reject) => {
-      aedes.publish(message, client, (error) => (error ? reject(error) : resolve()))
-    })
-  const wills = new Wills<Connection>({ database, brokerId, acl: registry.acl, publish, log })
+  const wills = new Wills<Connection>({
+    database,
+    brokerId,
+    acl: registry.acl,
+    publish: (message, client) => publishWill(aedes, message, client),
+    log,
+  })
   const context = new BrokerContext({
     broker: aedes,
     router,

@@ -91,6 +91,8 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   keepAliveMs = 0
   #seenAt: number
   #droppedSince = 0
+  /** Not read before it has taken the answers that it has. */
+  #owesReading = false
   /** Few have listeners, so an emitter is made when one comes. */
   #events: EventEmitter | undefined
 
@@ -117,8 +119,20 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   // ---- packets
 
   bytesArrived(count: number): void {
+    const { limits, wheel } = this.context
+    this.#seenAt = wheel.now
+    if (!this.connected) return
+    ;(this.meter ??= new Meter(limits)).bytes(this, count)
+    // It does not read: what it sends would be answered, and the answers would wait here without end.
+    if (!this.#owesReading && this.output.isBlocked && this.output.waitingBytes > limits.maxWriteBufferBytes) {
+      this.#owesReading = true
+      this.input.hold()
+    }
+  }
+
+  /** What it said meanwhile is about to be read: it was not silent. */
+  readAgain(): void {
     this.#seenAt = this.context.wheel.now
-    if (this.connected) (this.meter ??= new Meter(this.context.limits)).bytes(this, count)
   }
 
   begun(header: FixedHeader): void {
@@ -235,6 +249,9 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   drained(): void {
     this.outbox?.pump()
+    if (!this.#owesReading || this.output.waitingBytes > this.context.limits.maxWriteBufferBytes) return
+    this.#owesReading = false
+    this.input.release()
   }
 
   get isAckHeard(): boolean {

@@ -5,6 +5,7 @@ import type { ConnectionLimits } from './limits.ts'
 import { Logins } from './login.ts'
 import { Flusher } from './output.ts'
 import type { DurablePersistence } from './persistence/index.ts'
+import type { LoginRefusal } from './return-codes.ts'
 import type { Router } from './router.ts'
 import { Session } from './session.ts'
 import type { Throttle } from './throttle.ts'
@@ -27,7 +28,7 @@ export interface BrokerCounters {
   /** Of QoS 0, for clients that do not read. */
   messagesDropped: number
   logins: number
-  loginsRefused: number
+  readonly loginsRefused: Record<LoginRefusal, number>
   protocolErrors: number
   limitsExceeded: number
   slowReaders: number
@@ -59,7 +60,7 @@ export class BrokerContext {
     messagesSent: 0,
     messagesDropped: 0,
     logins: 0,
-    loginsRefused: 0,
+    loginsRefused: { bad_credentials: 0, not_allowed: 0, busy: 0, fault: 0 },
     protocolErrors: 0,
     limitsExceeded: 0,
     slowReaders: 0,

@@ -1,11 +1,4 @@
-import { ProtocolError } from './codec/index.ts'
-
 /** Why we end a connection, beside what the protocol forbids. */
-
-/** A limit of ours was broken. */
-export class LimitExceeded extends ProtocolError {
-  override readonly name = 'LimitExceeded'
-}
 
 /** The client does not read what it subscribed to. */
 export class SlowReader extends Error {

@@ -9,6 +9,8 @@ export interface PacketHandler {
   begun(header: FixedHeader): void
   /** Some bytes have arrived, whole packets or not. */
   bytesArrived(count: number): void
+  /** It was not read for a while, and is from now on. */
+  readAgain(): void
   /**
    * One whole packet: `bytes` from `start` to `header.end`. Both are only good for the time of the call, but parts of
    * `bytes` may be kept: they are not written to again.
@@ -56,6 +58,7 @@ export class Input {
   release(): void {
     this.#held -= 1
     if (this.#held > 0 || this.#closed || this.#isCutting) return
+    this.#handler.readAgain()
     const unread = this.#unread
     this.#unread = undefined
     if (unread !== undefined) this.#receive(unread)

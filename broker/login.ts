@@ -93,7 +93,7 @@ function enter(connection: Connection): void {
   if (clean && will === undefined && !context.logins.isBusy(id) && !context.sessions.has(id)) {
     return establish(connection, new Session(id, true), false)
   }
-  context.logins.queue(id, () => open(connection).catch((error: unknown) => connection.fail(error)))
+  context.logins.queue(id, () => open(connection).catch((error: unknown) => failed(connection, error)))
 }
 
 async function open(connection: Connection): Promise<void> {
@@ -115,6 +115,12 @@ async function open(connection: Connection): Promise<void> {
   establish(connection, session, known === session)
 }
 
+/** The store failed, or we did: 3, so that the device tries again. */
+function failed(connection: Connection, error: unknown): void {
+  if (connection.connackSent) connection.fail(error)
+  else refuse(connection, ReturnCode.SERVER_UNAVAILABLE, error)
+}
+
 /** The session is over, with all that belongs to it. */
 export async function forget(context: BrokerContext, session: Session): Promise<void> {
   context.sessions.delete(session.clientId)
@@ -125,8 +131,8 @@ export async function forget(context: BrokerContext, session: Session): Promise<
 /** On disk before CONNACK says that it is there. */
 async function create(context: BrokerContext, id: string): Promise<Session> {
   const session = new Session(id, false)
-  context.sessions.set(id, session)
   await context.persistence.openSession(id)
+  context.sessions.set(id, session)
   return session
 }
 
@@ -134,8 +140,9 @@ async function create(context: BrokerContext, id: string): Promise<Session> {
 function establish(connection: Connection, session: Session, wasThere: boolean): void {
   const { broker, context, clean } = connection
   broker.registerClient(connection)
+  // Whoever heard of it may have closed it.
+  if (connection.closed) return broker.unregisterClient(connection)
   connection.registered = true
-  if (connection.closed) return
 
   const sessionPresent = wasThere && connection.protocol.hasSessionPresent // [MQTT-3.2.2-1..3]
   connection.output.write(encodeConnack(ReturnCode.ACCEPTED, sessionPresent, connection.protocol))

@@ -17,7 +17,7 @@ export class Meter {
   readonly #byteRate: number
   #messages: number
   #bytes: number
-  #filledAt = 0
+  #filledAt = performance.now()
   #pause: NodeJS.Timeout | undefined
   #reportedAt = -Infinity
 

@@ -59,7 +59,7 @@ export class Flusher {
 }
 
 export interface Drained {
-  /** The client reads again, and everything that waited has been written. */
+  /** The client has taken what it was given; what came meanwhile has been given to it, and may wait again. */
   drained(): void
 }
 
@@ -159,7 +159,7 @@ export class Output {
       this.isBlocked = false
       this.blockedSince = 0
       this.flush()
-      if (!this.isBlocked) this.#owner.drained()
+      this.#owner.drained()
     })
   }
 

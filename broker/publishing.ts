@@ -1,7 +1,14 @@
 import type { PublishPacket, Qos } from './aedes-internals.d.ts'
-import { PacketType, PublishFrame, readPublish, readTopicName, sameBytes, type FixedHeader } from './codec/index.ts'
+import {
+  LimitExceeded,
+  PacketType,
+  PublishFrame,
+  readPublish,
+  readTopicName,
+  sameBytes,
+  type FixedHeader,
+} from './codec/index.ts'
 import type { Connection } from './connection.ts'
-import { LimitExceeded } from './disconnects.ts'
 import { nothingElse } from './hooks.ts'
 import type { Match } from './router.ts'
 
@@ -215,7 +222,9 @@ export class Inbound {
     if (state === 'publishing') return
     if (state === 'received') return connection.output.acknowledge(PacketType.PUBREC, packet.messageId)
     if (received.size >= context.limits.maxInFlightInbound) {
-      throw new LimitExceeded(`more than ${context.limits.maxInFlightInbound} messages of QoS 2 are not released`)
+      // Not thrown: the gate that has just answered may be somebody's callback.
+      const most = context.limits.maxInFlightInbound
+      return connection.fail(new LimitExceeded(`more than ${most} messages of QoS 2 are not released`))
     }
     received.set(packet.messageId, 'publishing')
     if (clean || !context.persistence.hasReceived(receivedBy(connection, packet.messageId)))

@@ -44,7 +44,8 @@ export class Retained {
     const connection = this.#connection
     const storing: Promise<void>[] = []
     for (const stored of connection.context.persistence.retainedMessages(filters)) {
-      await connection.outbox?.ready()
+      // One that only gets QoS 0 has no outbox until it has to wait.
+      await (connection.output.isBlocked ? connection.sending() : connection.outbox)?.ready()
       if (connection.closed) return
       const packet = retainedOf(stored)
       const granted = this.#grantedFor(packet.topic)

@@ -42,3 +42,13 @@ export function returnCodeOf(error: unknown): ReturnCode {
   if (error instanceof RegistryError) return returnCodeFor[error.code]
   return ReturnCode.SERVER_UNAVAILABLE
 }
+
+/** Why a login was refused, for those who count. */
+export type LoginRefusal = 'bad_credentials' | 'not_allowed' | 'busy' | 'fault'
+
+export function loginRefusalOf(error: unknown): LoginRefusal {
+  if (error instanceof LoginRefused) return 'not_allowed'
+  if (!(error instanceof RegistryError)) return 'fault'
+  if (error.code === 'ERR_BUSY') return 'busy'
+  return returnCodeFor[error.code] === ReturnCode.SERVER_UNAVAILABLE ? 'fault' : 'bad_credentials'
+}

@@ -1,5 +1,5 @@
 import type { Deliver, PublishPacket, Qos } from './aedes-internals.d.ts'
-import { encodePublish } from './codec/index.ts'
+import { encodePublish, type EncodedPublish } from './codec/index.ts'
 import type { Session } from './session.ts'
 import { hasWildcard, TopicTree } from './topic-tree.ts'
 
@@ -31,6 +31,9 @@ export interface Frame {
 }
 
 const MOST_CACHED_TOPICS = 50_000
+
+/** Longer ones are looked up each time: one client could else fill the cache with 200 MB of topics that nobody uses. */
+const LONGEST_CACHED_TOPIC = 256
 
 const nothing = (): void => {}
 
@@ -67,6 +70,10 @@ export class Router {
     const known = this.#cache.get(topic)
     if (known !== undefined) return known
     const match = this.#look(topic)
+    if (topic.length > LONGEST_CACHED_TOPIC) {
+      match.isStale = true
+      return match
+    }
     if (this.#cache.size >= MOST_CACHED_TOPICS) this.#forgetAll()
     this.#cache.set(topic, match)
     return match
@@ -81,6 +88,7 @@ export class Router {
     const { sessions, qos: wanted } = match
     let encoded: Frame | undefined
     let encodedQos = -1
+    let serial = 0
     for (let index = 0; index < sessions.length; index++) {
       const connection = sessions[index]!.connection
       if (connection === undefined) continue
@@ -93,9 +101,11 @@ export class Router {
         encodedQos = -1
         continue
       }
-      if (encodedQos !== qos) {
+      // A delivery may end its connection, whose will is then encoded in the midst of this one.
+      if (encodedQos !== qos || encodings() !== serial) {
         encoded = frame !== undefined && qos === packet.qos ? frame : encodeFor(packet, qos)
         encodedQos = qos
+        serial = encodings()
       }
       connection.deliver(packet, qos, encoded!)
     }
@@ -182,11 +192,16 @@ const encodedFrame: { bytes: Buffer; start: number; end: number; packetIdAt: num
   packetIdAt: 0,
 }
 
+/** The same object each time, so it tells of what others have encoded too. */
+let latest: EncodedPublish | undefined
+
+const encodings = (): number => latest?.serial ?? 0
+
 /** RETAIN is 0 for those who had subscribed before [MQTT-3.3.1-9], and so is DUP [MQTT-3.3.1-3]. Good until the next call. */
 function encodeFor({ topic, payload }: PublishPacket, qos: Qos): Frame {
-  const { bytes, end, packetIdAt } = encodePublish(topic, payload, qos, false)
-  encodedFrame.bytes = bytes
-  encodedFrame.end = end
-  encodedFrame.packetIdAt = packetIdAt
+  latest = encodePublish(topic, payload, qos, false)
+  encodedFrame.bytes = latest.bytes
+  encodedFrame.end = latest.end
+  encodedFrame.packetIdAt = latest.packetIdAt
   return encodedFrame
 }

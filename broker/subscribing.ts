@@ -1,7 +1,6 @@
 import type { Qos, Subscription } from './aedes-internals.d.ts'
-import { encodeSuback, PacketType } from './codec/index.ts'
+import { encodeSuback, LimitExceeded, PacketType } from './codec/index.ts'
 import type { Connection } from './connection.ts'
-import { LimitExceeded } from './disconnects.ts'
 import { checkTopic } from './publishing.ts'
 import { Retained } from './retained.ts'
 import type { Session } from './session.ts'
@@ -54,15 +53,20 @@ async function subscribe(connection: Connection, { packetId, subscriptions }: Su
   const subscribed = [...granted].map(([topic, qos]) => ({ topic, qos }))
   refuseTooMany(connection, session, subscribed)
   if (!clean && subscribed.length > 0) await context.persistence.addSubscriptions(connection, subscribed)
-  if (connection.closed) return
+  if (isOver(connection, session)) return
 
   for (const { topic, qos } of subscribed) context.router.subscribe(session, topic, qos)
+  if (connection.closed) return
   // As long as the request, in its order [MQTT-3.8.4-5].
   if (packetId !== undefined) connection.output.write(encodeSuback(packetId, codes))
   broker.emit('subscribe', asAnnounced(subscriptions, codes), connection)
   announce(connection, 'new/subscribes', asAnnounced(subscriptions, codes))
   if (subscribed.length > 0) (connection.retained ??= new Retained(connection)).send(subscribed)
 }
+
+/** A session that outlives its connection has in memory what it has in the store, also when the client has just left. */
+const isOver = ({ closed, clean, context }: Connection, session: Session): boolean =>
+  clean ? closed : context.sessions.get(session.clientId) !== session
 
 function refuseTooMany(connection: Connection, session: Session, subscribed: readonly Subscription[]): void {
   const { maxSubscriptions } = connection.context.limits
@@ -107,8 +111,9 @@ export async function receiveUnsubscribe(connection: Connection, { packetId, fil
   const { broker, context, session, clean } = connection
   if (session === undefined) return
   if (!clean) await context.persistence.removeSubscriptions(connection, filters)
-  if (connection.closed) return
+  if (isOver(connection, session)) return
   for (const filter of filters) context.router.unsubscribe(session, filter)
+  if (connection.closed) return
   if (packetId !== undefined) connection.output.acknowledge(PacketType.UNSUBACK, packetId) // [MQTT-3.10.4-4]
   broker.emit('unsubscribe', filters, connection)
   announce(connection, 'new/unsubscribes', filters)

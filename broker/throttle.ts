@@ -1,4 +1,4 @@
-import { LimitExceeded } from './disconnects.ts'
+import { LimitExceeded } from './codec/index.ts'
 
 export interface ThrottleRules {
   /** Messages are counted for so long, from the first one on. */
@@ -80,6 +80,8 @@ export class Throttle {
 
   #ban(record: Record, now: number, what: string): never {
     const { windowMs, firstBanMs, longestBanMs } = this.#rules
+    // One that has behaved for as long as the longest ban starts afresh.
+    if (now > record.bannedUntil + longestBanMs) record.bans = 0
     const banMs = Math.min(firstBanMs * 2 ** record.bans, longestBanMs)
     record.bans += 1
     record.bannedUntil = now + banMs
@@ -87,7 +89,7 @@ export class Throttle {
     throw new LimitExceeded(`${what} in ${windowMs / 1000} s; it is kept out for ${banMs / 1000} s`)
   }
 
-  /** One that has behaved for as long as the longest ban starts afresh. */
+  /** Those who are silent, and whose bans count no more. */
   #sweep(now: number): void {
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return
     this.#sweptAt = now

@@ -46,6 +46,8 @@ export class TimerWheel {
     if (due.size === 0) return
     this.#slots[slot] = new Set()
     for (const deadline of due) {
+      // One before it in this slot may have dropped it, or put it elsewhere.
+      if (deadline.slot !== slot) continue
       deadline.slot = -1
       deadline.due(this)
     }

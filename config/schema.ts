@@ -135,6 +135,15 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What is kept for clients that are away, and how safely.' }),
+  metrics: z
+    .strictObject({
+      access: choice(
+        ['loopback', 'all', 'off'],
+        'Who may read `/metrics` on the HTTP listeners: programs on this machine, everyone, or nobody.',
+      ).prefault('loopback'),
+    })
+    .prefault({})
+    .meta({ description: 'Numbers for Prometheus.' }),
   log: z
     .strictObject({
       level: choice(['debug', 'info', 'warn', 'error'], 'The least important lines that are written.').prefault('info'),
@@ -172,6 +181,7 @@ export function configOf(file: SettingsFile) {
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     storage: storageOf(file.storage),
+    metrics: file.metrics,
     log: file.log,
     shutdown: { graceMs: file.shutdown.graceTimeout },
   }

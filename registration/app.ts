@@ -10,12 +10,25 @@ import { registerDevice, type RegisterDeviceParts } from './register-device.ts'
 
 export interface RegistrationParts extends RegisterDeviceParts {
   readonly readiness: Readiness
+  /** Beside what a device needs. */
+  readonly pages?: readonly Page[]
+}
+
+/** What another room shows here, to be read only. Whoever may not read it is told that there is nothing. */
+export interface Page {
+  readonly path: string
+  /** @param caller.forwarded - whether a proxy passed the request on; the address is then the proxy's. */
+  mayRead(caller: { readonly address: string; readonly forwarded: boolean }): boolean
+  /** @returns the text and its media type. */
+  read(): Promise<{ readonly type: string; readonly text: string }>
 }
 
 /** What one path answers. `OPTIONS` belongs to the routes that a page of another origin may call. */
 interface Route {
   readonly methods: ReadonlyMap<string, Middleware>
   readonly cors: boolean
+  /** From whom the path is hidden. @defaultValue nobody */
+  readonly hiddenFrom?: (ctx: Context) => boolean
 }
 
 /** Long enough for a queue to drain, short enough for a device that was just switched on. */
@@ -27,10 +40,12 @@ const PREFLIGHT_MAX_AGE_SECONDS = '86400'
  *
  * One app serves plain and TLS listeners alike. Headers of proxies are not believed.
  */
-export function createRegistrationApp({ registry, readiness, log }: RegistrationParts): Koa {
+export function createRegistrationApp({ readiness, pages = [], ...parts }: RegistrationParts): Koa {
+  const { log } = parts
   const app = new Koa({ env: 'production', proxy: false })
   const routes = new Map<string, Route>([
-    ['/api/register-device', { methods: new Map([['POST', registerDevice({ registry, log })]]), cors: true }],
+    ...pages.map((page): [string, Route] => [page.path, routeOf(page)]),
+    ['/api/register-device', { methods: new Map([['POST', registerDevice(parts)]]), cors: true }],
     ['/livez', { methods: readable(livez()), cors: false }],
     ['/readyz', { methods: readable(readyz(readiness, log)), cors: false }],
   ])
@@ -49,6 +64,20 @@ const readable = (read: Middleware): Route['methods'] =>
     ['GET', read],
     ['HEAD', read],
   ])
+
+function routeOf(page: Page): Route {
+  const show: Middleware = async (ctx) => {
+    const { type, text } = await page.read()
+    ctx.set('Content-Type', type)
+    ctx.body = text
+  }
+  const hiddenFrom = (ctx: Context): boolean => !page.mayRead({ address: ctx.ip, forwarded: isForwarded(ctx) })
+  return { methods: readable(show), cors: false, hiddenFrom }
+}
+
+/** Nobody is believed who says where a request came from, only that it came from elsewhere. */
+const isForwarded = (ctx: Context): boolean =>
+  ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => ctx.headers[name] !== undefined)
 
 /** The refusal boundary: whatever is thrown below leaves here as an answer, and no secret with it. */
 function answerErrors(log: Log): Middleware {
@@ -84,7 +113,9 @@ async function answer(routes: ReadonlyMap<string, Route>, ctx: Context, next: Ko
     throw new RequestError('ERR_REQUEST_MALFORMED', 'The Host header is missing.')
   }
   const route = routes.get(pathOf(ctx))
-  if (route === undefined) throw new RequestError('ERR_ROUTE_NOT_FOUND', 'There is nothing here.')
+  if (route === undefined || route.hiddenFrom?.(ctx) === true) {
+    throw new RequestError('ERR_ROUTE_NOT_FOUND', 'There is nothing here.')
+  }
   if (route.cors) ctx.set('Access-Control-Allow-Origin', '*')
 
   const handle = route.methods.get(ctx.method)

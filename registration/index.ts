@@ -1,4 +1,5 @@
-export { createRegistrationApp, type RegistrationParts } from './app.ts'
+export { createRegistrationApp, type Page, type RegistrationParts } from './app.ts'
 export { type Readiness, type ReadinessCheck } from './health.ts'
 export { httpTimeouts, type Certificate, type HttpTimeouts } from './http-server.ts'
 export { listenHttp, type HttpListener, type HttpListenerOptions, type ListenAddress } from './listener.ts'
+export type { RegistrationResult } from './results.ts'

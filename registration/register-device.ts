@@ -1,7 +1,8 @@
 import type { Context, Middleware } from 'koa'
-import { isManufacturerId, printable, RegistryError, type Log, type Registry } from '../registry/index.ts'
+import { isManufacturerId, printable, RegistryError, type Log, type Registry, type Signal } from '../registry/index.ts'
 import { readBody, type Body } from './body.ts'
 import { RequestError } from './errors.ts'
+import { resultOf, type RegistrationResult } from './results.ts'
 
 export interface RegisterDeviceRequest {
   /** Whatever was sent; the registry alone decides what a token is. */
@@ -12,10 +13,27 @@ export interface RegisterDeviceRequest {
 export interface RegisterDeviceParts {
   readonly registry: Pick<Registry, 'registerDevice'>
   readonly log: Log
+  /** Told once about each request, however it ends. */
+  readonly registrationEnded?: Signal<RegistrationResult>
 }
 
 /** POST /api/register-device. Source: docs/contract.md §1. */
-export function registerDevice({ registry, log }: RegisterDeviceParts): Middleware {
+export function registerDevice(parts: RegisterDeviceParts): Middleware {
+  const register = answerRegistration(parts)
+  return async (ctx, next) => {
+    let result: RegistrationResult = 'created'
+    try {
+      await register(ctx, next)
+    } catch (error) {
+      result = resultOf(error)
+      throw error
+    } finally {
+      parts.registrationEnded?.emit(result)
+    }
+  }
+}
+
+function answerRegistration({ registry, log }: RegisterDeviceParts): Middleware {
   return async (ctx) => {
     const request = parseRegisterDeviceRequest(await readBody(ctx))
     // The manufacturer ID is spent for good, so not for a device that has already hung up.

@@ -1,5 +1,5 @@
 import { PacketType } from './packet-type.ts'
-import { ProtocolError } from './protocol-error.ts'
+import { LimitExceeded, ProtocolError } from './protocol-error.ts'
 import type { ProtocolVersion } from './protocol-version.ts'
 
 /** Where a packet is in the read buffer. Made once for each connection and filled anew for each packet. */
@@ -72,7 +72,7 @@ export function readFixedHeader(
 
   const end = bodyAt + length
   if (end - at > maxPacketBytes) {
-    throw new ProtocolError(`a packet of ${end - at} bytes; ${maxPacketBytes} are allowed`)
+    throw new LimitExceeded(`a packet of ${end - at} bytes; ${maxPacketBytes} are allowed`)
   }
   into.packetBytes = end - at
   into.bodyAt = bodyAt

@@ -92,6 +92,8 @@ export interface EncodedPublish {
   readonly end: number
   /** Where the receiver's packet identifier is to be written, two bytes, once for each receiver; 0 at QoS 0. */
   readonly packetIdAt: number
+  /** Counts what was encoded: whoever keeps this over a call that may encode too sees by it whether it is still his. */
+  readonly serial: number
 }
 
 /** Larger frames get a buffer of their own, which nobody keeps: one large message must not cost its size for ever. */
@@ -107,6 +109,7 @@ const encoded: { -readonly [Part in keyof EncodedPublish]: EncodedPublish[Part] 
   bytes: scratch,
   end: 0,
   packetIdAt: 0,
+  serial: 0,
 }
 
 /**
@@ -166,5 +169,6 @@ function finish(bytes: Buffer, topicEnd: number, payload: Uint8Array, qos: numbe
   encoded.bytes = bytes
   encoded.packetIdAt = qos === 0 ? 0 : topicEnd
   encoded.end = payloadAt + payload.length
+  encoded.serial += 1
   return encoded
 }

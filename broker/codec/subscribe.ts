@@ -2,7 +2,7 @@ import { filterProblem } from '../../registry/index.ts'
 import { Fields } from './fields.ts'
 import type { FixedHeader } from './fixed-header.ts'
 import { PacketType } from './packet-type.ts'
-import { ProtocolError } from './protocol-error.ts'
+import { LimitExceeded, ProtocolError } from './protocol-error.ts'
 import { writeRemainingLength } from './remaining-length.ts'
 
 export interface RequestedSubscription {
@@ -52,7 +52,7 @@ export function readUnsubscribe(bytes: Buffer, header: FixedHeader, maxFilters: 
 }
 
 function readFilter(fields: Fields, before: number, maxFilters: number): string {
-  if (before >= maxFilters) throw new ProtocolError(`more than ${maxFilters} topic filters in one packet`)
+  if (before >= maxFilters) throw new LimitExceeded(`more than ${maxFilters} topic filters in one packet`)
   const filter = fields.text() // [MQTT-3.8.3-1, MQTT-3.10.3-1]
   const problem = filterProblem(filter) // [MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.1-3, MQTT-4.7.3-1]
   if (problem !== undefined) throw new ProtocolError(`a topic filter ${problem}`)

@@ -114,6 +114,7 @@ const others: Readonly<Record<string, readonly [string, string]>> = {
   'mqtt.deviceTopics': ['state-and-command', 'own'],
   'storage.durability': ['interval', 'os'],
   'mqtt.throttle': ['platform', 'off'],
+  'metrics.access': ['all', 'off'],
   'log.level': ['debug', 'error'],
   'log.format': ['json', 'human'],
 }

@@ -448,3 +448,21 @@ test('a device hears nothing of what it was refused, live or queued [MQTT-3.8.4-
   await again.ping()
   assert.deepEqual([...heardBy(before), ...heardBy(again)], [`${topicOf(1, 'command')}=own qos 1`])
 })
+
+for (const qos of [0, 1, 2] as const) {
+  test(`messages of QoS ${qos} keep their order, though some of them are retained and must be stored first [MQTT-4.6.0-6]`, async (t) => {
+    const broker = await aBroker(t, { database: slowDatabase() })
+    const client = await reader(broker, 'client')
+    await client.subscribe('t', qos)
+    const publisher = acknowledging(await mute(broker, 'publisher'))
+    publisher.write(
+      Buffer.concat(
+        numbers(60).map((payload, index) =>
+          generate(publishPacket('t', payload, { qos, retain: index % 3 === 0, messageId: index + 1 })),
+        ),
+      ),
+    )
+    await hearCount(client, 60)
+    assert.deepEqual(client.messages, numbers(60))
+  })
+}

@@ -19,6 +19,7 @@ import {
   reader,
   until,
 } from './support/clients.ts'
+import { slowDatabase } from './support/slow-database.ts'
 
 /** Exactly once, in both directions and over lost connections. Source: MQTT 3.1.1 §4.3.3, §4.4. */
 
@@ -91,6 +92,24 @@ test('the same PUBLISH three times in one chunk is one message [MQTT-4.3.3-2]', 
   publisher.write(Buffer.concat([first, again, again]))
   const pubrecs = (): number => publisher.received.filter(({ cmd }) => cmd === 'pubrec').length
   await until(publisher, 'the third PUBREC', () => pubrecs() >= 3)
+  publisher.send({ cmd: 'pubrel', messageId: ID })
+  await hearAnswer(publisher, 'pubcomp', ID)
+  await publish(publisher, 't', 'end', { qos: 2, id: 6 })
+  await hearMessage(watcher, 'end')
+  assert.deepEqual(heardBy(watcher), ['t=once qos 2', 't=end qos 2'])
+})
+
+test('the same PUBLISH three times while the first is still being stored is one message [MQTT-4.3.3-2]', async (t) => {
+  const broker = await aBroker(t, { database: slowDatabase() })
+  const watcher = await reader(broker, 'watcher')
+  await watcher.subscribe('t', 2)
+  // For whom it must be stored.
+  const away = await mute(broker, 'away', { clean: false })
+  await away.subscribe('t', 2)
+  await leave(away)
+  const publisher = await mute(broker, 'publisher')
+  publisher.write(Buffer.concat([first, again, again]))
+  await hearAnswer(publisher, 'pubrec', ID)
   publisher.send({ cmd: 'pubrel', messageId: ID })
   await hearAnswer(publisher, 'pubcomp', ID)
   await publish(publisher, 't', 'end', { qos: 2, id: 6 })

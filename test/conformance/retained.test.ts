@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { aBroker, type TestBroker } from '../broker/support/broker.ts'
-import { heardBy, hearCount, hearMessage, leave, mute, publish, reader, type Qos } from './support/clients.ts'
+import {
+  heardBy,
+  hearAnswer,
+  hearCount,
+  hearMessage,
+  leave,
+  messagesOf,
+  mute,
+  numbers,
+  publish,
+  reader,
+  type Qos,
+} from './support/clients.ts'
+import { inTime, turns } from './support/in-time.ts'
 
 /** Source: MQTT 3.1.1 §3.3.1.3. */
 
@@ -96,4 +109,54 @@ test('a filter that comes again brings its retained message again, also when it 
     await hearMessage(client, 'kept')
     assert.deepEqual(heardBy(client), ['r/a=kept qos 1 retain'])
   }
+})
+
+/** A client whose subscription brings 200 large messages, and which has read few of them. */
+async function inTheMidst(t: TestContext) {
+  const broker = await aBroker(t)
+  const publisher = await mute(broker, 'publisher')
+  const large = 'x'.repeat(20_000)
+  for (const n of numbers(200)) publisher.publish(`retained/${n}`, n + large, { retain: true })
+  await publisher.ping()
+  const client = await reader(broker, 'reader')
+  client.stream.pause()
+  client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'retained/#', qos: 0 }] })
+  await turns(500)
+  return { broker, publisher, client }
+}
+
+test('retained messages of QoS 0 wait for a client that takes its time', async (t) => {
+  const { broker, client } = await inTheMidst(t)
+  client.stream.resume()
+  await hearCount(client, 200)
+  assert.equal(broker.counters().messagesDropped, 0)
+})
+
+test('a message that is set anew while older ones are on their way does not come after its successor', async (t) => {
+  const { publisher, client } = await inTheMidst(t)
+  for (const n of numbers(200)) publisher.publish(`retained/${n}`, 'newer', { retain: true })
+  await publisher.ping()
+  client.stream.resume()
+  await inTime(client.ping(), 'no PINGRESP')
+  await hearCount(client, 200)
+  await turns(50)
+  for (const n of numbers(200)) {
+    const ofTopic = messagesOf(client).filter(({ topic }) => topic === `retained/${n}`)
+    assert.equal(String(ofTopic.at(-1)?.['payload']), 'newer')
+  }
+})
+
+test('who unsubscribes while retained messages are on their way hears no more of them after UNSUBACK', async (t) => {
+  const { client } = await inTheMidst(t)
+  client.send({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['retained/#'] })
+  await turns(50)
+  client.stream.resume()
+  await hearAnswer(client, 'unsuback', 2)
+  await inTime(client.ping(), 'no PINGRESP')
+  await turns(50)
+  const after = client.received.slice(client.received.findIndex(({ cmd }) => cmd === 'unsuback') + 1)
+  assert.deepEqual(
+    after.map(({ cmd }) => cmd),
+    ['pingresp'],
+  )
 })

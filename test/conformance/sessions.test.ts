@@ -181,3 +181,20 @@ test('what a keep alive counts is what the client sends, not what it is sent [MQ
   t.after(() => clearInterval(timer))
   await inTime(deaf.closed, 'a client that only listens stays', 3_500)
 })
+
+test('a client of MQTT 3.1 gets no session present flag, which it does not know [MQTT 3.1 §3.2]', async (t) => {
+  const broker = await aBroker(t)
+  for (const [protocolId, protocolVersion, flag] of [
+    ['MQIsdp', 3, false],
+    ['MQTT', 4, true],
+  ] as const) {
+    const name = `client-${protocolVersion}`
+    broker.registry.addService(name)
+    for (const expected of [false, flag]) {
+      const client = dial(broker)
+      const connack = await client.login(asService(name, { clean: false, protocolId, protocolVersion }))
+      assert.equal(connack['sessionPresent'], expected)
+      await leave(client)
+    }
+  }
+})

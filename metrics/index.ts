@@ -1,0 +1,5 @@
+export { metricsDocs } from './docs.ts'
+export { countRegistrations } from './registrations.ts'
+export { metricsPages, type MetricsPage, type MetricsParts } from './page.ts'
+export type { MetricSources } from './sources.ts'
+export { StoreWrites } from './store-writes.ts'

@@ -1,0 +1,38 @@
+/** The values of labels. Every one is known beforehand: a label that anyone outside could choose would fill the scraper. */
+export const LABEL_VALUES = {
+  refusedConnections: ['connections', 'per-address', 'waiting-room', 'waited', 'deadline', 'silent'],
+  refusedLogins: ['bad_credentials', 'not_allowed', 'busy', 'fault'],
+  registrations: ['created', 'exists', 'bad_token', 'missing_id', 'bad_request', 'busy', 'fault'],
+} as const
+
+export type CountOf<T extends keyof typeof LABEL_VALUES> = Readonly<Record<(typeof LABEL_VALUES)[T][number], number>>
+
+/** Where the numbers are. Each is asked at a scrape and at no other time, so it must answer at once. */
+export interface MetricSources {
+  readonly version: string
+  connectedClients(): number
+  broker(): {
+    readonly messagesReceived: number
+    readonly messagesSent: number
+    readonly messagesDropped: number
+    readonly logins: number
+    readonly loginsRefused: CountOf<'refusedLogins'>
+    readonly protocolErrors: number
+    readonly limitsExceeded: number
+    readonly slowReaders: number
+    readonly throttled: number
+  }
+  admission(): {
+    readonly connections: number
+    readonly notLoggedIn: number
+    readonly waiting: number
+    readonly addresses: number
+    readonly refused: CountOf<'refusedConnections'>
+  }
+  registrations(): CountOf<'registrations'>
+  hashBacklogMs(): number
+  /** Over the life of the store. */
+  storeCommits(): number
+  /** The PEM file that the TLS listeners show, chain included; undefined without TLS. */
+  certificate(): string | Buffer | undefined
+}
