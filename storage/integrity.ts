@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32c } from './crc32c.ts'
+import { Cursor } from './cursor.ts'
 import { systemCode } from './files.ts'
+import { tablesOf } from './manifest.ts'
 import { uncompress } from './snappy.ts'
 
 /** A file of the store that is missing or does not hold what was written, and how that shows. */
@@ -28,8 +30,32 @@ export async function findDamage(store: string): Promise<Damage | undefined> {
   if (!/^MANIFEST-\d+$/.test(manifest)) return { file: join(store, 'CURRENT'), problem: 'does not name a manifest' }
   if (!names.includes(manifest)) return { file: join(store, manifest), problem: 'is missing, and CURRENT names it' }
 
+  const bytes = await readFile(join(store, manifest))
+  const problem = manifestProblem(bytes)
+  if (problem !== undefined) return { file: join(store, manifest), problem }
+  return await findDamagedFile(store, names, tablesOf(bytes))
+}
+
+function manifestProblem(bytes: Buffer): string | undefined {
+  if (bytes.length === 0) return 'is empty'
+  const problem = logProblem(bytes, true)
+  if (problem !== undefined) return problem
+  try {
+    tablesOf(bytes)
+    return undefined
+  } catch (error) {
+    if (error instanceof RangeError) return `is damaged: ${error.message}`
+    throw error
+  }
+}
+
+async function findDamagedFile(
+  store: string,
+  names: readonly string[],
+  tables: ReadonlySet<number>,
+): Promise<Damage | undefined> {
   for (const name of names.toSorted()) {
-    const check = checkOf(name, manifest)
+    const check = checkOf(name, tables)
     if (check === undefined) continue
     const file = join(store, name)
     const problem = check(await readFile(file))
@@ -38,10 +64,10 @@ export async function findDamage(store: string): Promise<Damage | undefined> {
   return undefined
 }
 
-function checkOf(name: string, manifest: string): ((bytes: Buffer) => string | undefined) | undefined {
-  if (name === manifest) return (bytes) => (bytes.length === 0 ? 'is empty' : logProblem(bytes, true))
+function checkOf(name: string, tables: ReadonlySet<number>): ((bytes: Buffer) => string | undefined) | undefined {
   if (name.endsWith('.log')) return (bytes) => logProblem(bytes, false)
-  return /\.(ldb|sst)$/.test(name) ? tableProblem : undefined
+  const [, number] = /^(\d+)\.(?:ldb|sst)$/.exec(name) ?? []
+  return number !== undefined && tables.has(Number(number)) ? tableProblem : undefined
 }
 
 const BLOCK_BYTES = 32_768
@@ -113,22 +139,3 @@ function verifyBlock(bytes: Buffer, from: number, size: number): void {
 
 /** LevelDB stores a checksum rotated and shifted, so that data that holds checksums can be checksummed. */
 const masked = (crc: number): number => (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
-
-class Cursor {
-  readonly #bytes: Buffer
-  at: number
-
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes
-    this.at = at
-  }
-
-  varint(): number {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.#bytes.readUInt8(this.at++)
-      value += (byte & 0x7f) * factor
-      if (byte < 0x80) return value
-    }
-  }
-}

@@ -305,6 +305,15 @@ test('a record that was being written when the machine died is no damage', async
   assert.match((await database.level.get('device 5999')) ?? '', /^5999 /)
 })
 
+test('a table that a compaction left behind when the process stopped is no damage, and is gone after the start', async (t) => {
+  const folder = await aStore(t)
+  const leftBehind = join(folder, 'store', '999990.ldb')
+  await writeFile(leftBehind, Buffer.alloc(5000, 7))
+  const database = await openDatabase(folder)
+  assert.ok(!(await readdir(join(folder, 'store'))).includes('999990.ldb'))
+  await database.close()
+})
+
 test('a folder that cannot be made is refused with its name', async (t) => {
   const folder = await aFolder(t)
   await writeFile(folder, 'a file')
