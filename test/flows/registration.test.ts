@@ -1,28 +1,38 @@
-import assert from 'node:assert/strict'
-import { connectOperator } from '../../admin/index.ts'
+import { loadConfig } from '../../config.ts'
+import { startServer } from '../../server.ts'
 import { registrationContract } from '../contract/registration.ts'
 import { aCertificate } from '../support/certificate.ts'
+import { aFolder } from '../support/folder.ts'
+import { memoryLog } from '../support/log.ts'
 import { ISSUER, SIGNING_SECRET } from '../support/registry.ts'
-import { startMooring } from '../support/server.ts'
 
+// In this process: a process for each of them would take half a minute and say no more about the answers.
 for (const scheme of ['http', 'https'] as const) {
-  registrationContract(`the whole program, over ${scheme}`, async (t) => {
-    const server = await startMooring(t, {
-      tls: scheme === 'https',
-      env: { MOORING_REGISTRATION_SECRET: SIGNING_SECRET, MOORING_REGISTRATION_ISSUER: ISSUER },
+  registrationContract(`the whole server on its store, over ${scheme}`, async (t) => {
+    const { ca, certFile, keyFile } = await aCertificate()
+    const { config } = loadConfig({
+      env: {
+        MOORING_LISTEN_MQTT: 'off',
+        MOORING_LISTEN_HTTP: 'off',
+        MOORING_TLS_CERT: certFile,
+        MOORING_TLS_KEY: keyFile,
+        [`MOORING_LISTEN_${scheme.toUpperCase()}`]: '127.0.0.1:0',
+        MOORING_REGISTRATION_SECRET: SIGNING_SECRET,
+        MOORING_REGISTRATION_ISSUER: ISSUER,
+      },
+      cwd: await aFolder(t),
     })
+    const server = await startServer(config, { log: memoryLog(), version: '1.2.3', poolThreads: 4 })
+    t.after(() => server.close())
     return {
-      baseUrl: server.url(scheme),
+      baseUrl: `${scheme}://127.0.0.1:${server.addresses[scheme]?.port}`,
+      ca,
       secret: SIGNING_SECRET,
       issuer: ISSUER,
-      // Over its socket, as the commands do: it is asked hundreds of times.
       manufacturerIds: async () => {
-        const operator = await connectOperator(server.data)
-        assert.ok(operator)
-        const { devices } = await operator.listDevices({ limit: 1000 })
+        const { devices } = await server.operator.listDevices({ limit: 1000 })
         return devices.map(({ manufacturerId }) => manufacturerId)
       },
-      ...(scheme === 'https' && { ca: (await aCertificate()).ca }),
     }
   })
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { httpStatusFor, requestStatusFor } from '../../registration/errors.ts'
-import { ask, jsonOf } from '../contract/registration.ts'
+import { ask, jsonOf } from '../contract/registration-door.ts'
 import { projectFolder } from '../support/folder.ts'
 import { aDoor, validToken } from './support.ts'
 
