@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from '../../registration/index.ts'
-import { ask, jsonOf } from '../contract/registration.ts'
+import { ask, jsonOf } from '../contract/registration-door.ts'
 import { memoryLog } from '../support/log.ts'
 import { aDoor } from './support.ts'
 

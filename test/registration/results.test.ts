@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RegistrationResult } from '../../registration/index.ts'
 import { RegistryError, Signal, type Registry } from '../../registry/index.ts'
-import { ask, mint } from '../contract/registration.ts'
+import { mint } from '../contract/registration-cases.ts'
+import { ask } from '../contract/registration-door.ts'
 import { aDoor, aRawClient, validToken } from './support.ts'
 
 const aSignal = () => {
