@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { copyBytes, writeAcknowledgement, type Acknowledgement } from './codec/index.ts'
+import { ACKNOWLEDGEMENT_BYTES, copyBytes, writeAcknowledgement, type Acknowledgement } from './codec/index.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
@@ -109,7 +109,7 @@ export class Output {
   }
 
   acknowledge(type: Acknowledgement, packetId: number): void {
-    const at = this.#reserve(4)
+    const at = this.#reserve(ACKNOWLEDGEMENT_BYTES)
     writeAcknowledgement(type, packetId, this.#block, at)
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { crc32c } from './crc32c.ts'
 import { Cursor } from './cursor.ts'
 import { systemCode } from './files.ts'
+import { BLOCK_BYTES, HEADER_BYTES, nextRecordAt } from './log-format.ts'
 import { tablesOf } from './manifest.ts'
 import { uncompress } from './snappy.ts'
 
@@ -70,9 +71,6 @@ function checkOf(name: string, tables: ReadonlySet<number>): ((bytes: Buffer) =>
   return number !== undefined && tables.has(Number(number)) ? tableProblem : undefined
 }
 
-const BLOCK_BYTES = 32_768
-const HEADER_BYTES = 7
-
 /**
  * A record that ends the file and is not whole was being written when the process or the machine died, which is no
  * damage: whoever waited for it got no answer. One that is followed by others was whole once. With `strict` only a
@@ -88,9 +86,7 @@ function logProblem(bytes: Buffer, strict: boolean): string | undefined {
     if (broken !== undefined && (whole || (strict && end <= bytes.length))) {
       return `holds a damaged record at byte ${broken}`
     }
-    at = whole ? end : blockEnd
-    // A header does not fit into the last bytes of a block; they are filled with zeros.
-    if (BLOCK_BYTES - (at % BLOCK_BYTES) < HEADER_BYTES) at += BLOCK_BYTES - (at % BLOCK_BYTES)
+    at = nextRecordAt(whole ? end : blockEnd)
   }
   return undefined
 }

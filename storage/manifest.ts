@@ -1,7 +1,5 @@
 import { Cursor } from './cursor.ts'
-
-const BLOCK_BYTES = 32_768
-const HEADER_BYTES = 7
+import { HEADER_BYTES, nextRecordAt } from './log-format.ts'
 
 /** What an entry of a version edit is about. Source: LevelDB db/version_edit.cc. */
 const Tag = {
@@ -28,7 +26,6 @@ export function tablesOf(manifest: Buffer): ReadonlySet<number> {
   return tables
 }
 
-/** Source: LevelDB doc/log_format.md. */
 function* recordsOf(bytes: Buffer): Iterable<Buffer> {
   const [FULL, LAST] = [1, 4]
   let parts: Buffer[] = []
@@ -41,10 +38,7 @@ function* recordsOf(bytes: Buffer): Iterable<Buffer> {
       yield Buffer.concat(parts)
       parts = []
     }
-    at = end
-    // A header does not fit into the last bytes of a block; they are filled with zeros.
-    const left = BLOCK_BYTES - (at % BLOCK_BYTES)
-    if (left < HEADER_BYTES) at += left
+    at = nextRecordAt(end)
   }
 }
 
