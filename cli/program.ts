@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './admin-commands.ts'
+import { addApiTokenCommands } from './api-token-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { examples } from './help.ts'
@@ -38,6 +40,8 @@ export function buildProgram(parts: {
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
   addRecipeCommands(program, run)
+  addAdminCommands(program, run)
+  addApiTokenCommands(program, run)
   addConfigCommands(program, run)
   return program
 }

@@ -1,3 +1,4 @@
+import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Credentials } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
@@ -27,14 +28,17 @@ export interface RegistryOptions {
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
   const store = new RegistryStore(database)
   await store.open()
+  const credentials = new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+  const now = options.now ?? (() => new Date())
   return new Registry({
     store,
     tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
-    credentials: new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    credentials,
+    accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
     log: options.log,
-    now: options.now ?? (() => new Date()),
+    now,
   })
 }

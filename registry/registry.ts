@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose'
+import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
 import {
   mintAccessKey,
@@ -29,6 +30,7 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly accounts: Accounts
   /** What a device that registers starts with. */
   readonly recipe: Recipe
   readonly log: Log
@@ -41,6 +43,8 @@ export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
+  /** Who administers this over HTTP. */
+  readonly accounts: Accounts
   /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
   readonly accessRevoked: Signal<{ accessKey: string }>
   readonly deviceRegistered: Signal<Device>
@@ -54,10 +58,11 @@ export class Registry {
   /** Changes of devices and keys, one after the other: each reads what the one before wrote. */
   #lastChange: Promise<unknown> = Promise.resolve()
 
-  constructor({ store, tokens, credentials, throttle, acl, recipe, log, now }: RegistryParts) {
+  constructor({ store, tokens, credentials, throttle, acl, accounts, recipe, log, now }: RegistryParts) {
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.accounts = accounts
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.#store = store

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { accountOperations } from './accounts.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
@@ -7,6 +8,7 @@ import { tokenOperations } from './tokens.ts'
 
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
+export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { TokenVerdict } from './tokens.ts'
@@ -19,6 +21,7 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...accountOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -5,7 +5,15 @@ import { parseArgs } from 'node:util'
 import { createRegistrationApp, listenHttp } from '../../registration/index.ts'
 import { Credentials } from '../../registry/credentials.ts'
 import { HashGate, hashesAtOnce } from '../../registry/hash-gate.ts'
-import { AccessControl, Registry, RegistrationTokens, Secret, TL_GENERATOR, type Log } from '../../registry/index.ts'
+import {
+  AccessControl,
+  Accounts,
+  Registry,
+  RegistrationTokens,
+  Secret,
+  TL_GENERATOR,
+  type Log,
+} from '../../registry/index.ts'
 import { LoginThrottle } from '../../registry/login-throttle.ts'
 import { RegistryStore } from '../../registry/store.ts'
 import { openDatabase } from '../../storage/index.ts'
@@ -23,6 +31,8 @@ const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () 
 
 await main()
 
+const now = (): Date => new Date()
+
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: 'string' } } })
   const database = await openDatabase(values.data ?? '')
@@ -30,15 +40,17 @@ async function main(): Promise<void> {
   await store.open()
   const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? availableParallelism())
   const tokens = await RegistrationTokens.create(new Secret('b'.repeat(64)), 'bench')
+  const credentials = new ExpensiveCredentials(new HashGate(hashesAtOnce(threads), 10_000))
   const registry = new Registry({
     store,
     tokens,
-    credentials: new ExpensiveCredentials(new HashGate(hashesAtOnce(threads), 10_000)),
+    credentials,
+    accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle: new LoginThrottle(),
     acl: new AccessControl('losant', 'own'),
     recipe: TL_GENERATOR,
     log: quiet,
-    now: () => new Date(),
+    now,
   })
   const app = createRegistrationApp({ registry, readiness: () => [], log: quiet }).callback()
   const { address } = await listenHttp({ address: { host: '127.0.0.1', port: 0 }, app, log: quiet })
