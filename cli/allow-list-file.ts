@@ -1,6 +1,5 @@
 import { CsvError, parse } from 'csv-parse'
 import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
 
 export interface AllowListRow {
   readonly line: number
@@ -45,12 +44,16 @@ export async function readAllowListFile(file: string, reader: AllowListReader): 
     skip_empty_lines: true,
     max_record_size: MAX_ROW_BYTES,
   })
+  const input = createReadStream(file)
+  input.on('error', (error) => parser.destroy(error))
   try {
-    await pipeline(createReadStream(file), parser, (records) => readRecords(records, reader))
+    await readRecords(input.pipe(parser), reader)
   } catch (error) {
     if (error instanceof HeaderProblem) return reader.problem({ line: error.line, problem: error.message })
     if (!(error instanceof CsvError)) throw error
     reader.problem({ line: Number(error['lines'] ?? 0), problem: csvProblem(error) })
+  } finally {
+    input.destroy()
   }
 }
 

@@ -75,7 +75,10 @@ test('a comparison that makes one of two devices is refused by their names, and 
   const before = await aRegistry(t, { database: memoryDatabase(level) })
   await aDevice(before, 'ab')
   await aDevice(before, 'AB')
-  await assert.rejects(aRegistry(t, { database: memoryDatabase(level), normalisation: 'upper' }), /"ab" and "AB"/)
+  await assert.rejects(
+    aRegistry(t, { database: memoryDatabase(level), normalisation: 'upper' }),
+    /"(?:ab" and "AB|AB" and "ab)"/,
+  )
   const after = await aRegistry(t, { database: memoryDatabase(level) })
   assert.notEqual((await after.getDevice('ab')).id, (await after.getDevice('AB')).id)
 })
