@@ -1,11 +1,13 @@
 import type { z } from 'zod'
 import { accountOperations } from './accounts.ts'
+import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
 export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
@@ -22,6 +24,7 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...accountOperations,
+  ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -1,5 +1,5 @@
-import { StoreUnavailable, type WriteOperation } from '../../storage/index.ts'
-import { RegistryError } from '../errors.ts'
+import type { WriteOperation } from '../../storage/index.ts'
+import { StoreWrites } from '../store-writes.ts'
 import type { RegistryDatabase } from '../store.ts'
 
 /** One record as it will be, on disk and in memory. */
@@ -62,13 +62,6 @@ export class SmallRoom<V> {
 
 /** All of `changes` or none, on disk and then in memory. @throws {RegistryError} `ERR_STORE_UNAVAILABLE`. */
 export async function commit({ writer }: RegistryDatabase, changes: readonly Change[]): Promise<void> {
-  if (changes.length === 0) return
-  try {
-    await writer.write(changes.map(({ operation }) => operation))
-  } catch (cause) {
-    if (!(cause instanceof StoreUnavailable)) throw cause
-    const message = 'The store cannot be written at present. Try again later.'
-    throw new RegistryError('ERR_STORE_UNAVAILABLE', message, { cause })
-  }
+  await new StoreWrites(writer).write(changes.map(({ operation }) => operation))
   for (const change of changes) change.apply()
 }
