@@ -65,7 +65,7 @@ export function secret(description: string) {
   )
 }
 
-export function password(description: string) {
+export function accountPassword(description: string) {
   return described(
     parsedBy(z.string({ error: 'expected text; put it in quotes' }), (given) => {
       if (given.length < MIN_PASSWORD_CHARACTERS) {

@@ -1,6 +1,18 @@
 import { z } from 'zod'
 import { MIN_SIGNING_SECRET_BYTES, NORMALISATIONS, REGISTRATION_MODES, type Secret } from '../registry/index.ts'
-import { address, choice, count, duration, password, path, secret, size, text, topicRoot, webhookUrl } from './kinds.ts'
+import {
+  accountPassword,
+  address,
+  choice,
+  count,
+  duration,
+  path,
+  secret,
+  size,
+  text,
+  topicRoot,
+  webhookUrl,
+} from './kinds.ts'
 
 /** The config file, and the single source of everything that is said about a setting. */
 /** Of what is kept on the disk. */
@@ -78,7 +90,7 @@ export const fileSchema = z.strictObject({
         'Who may reach the admin API on `listen.http` and `listen.https`: programs on this machine, everyone, or nobody. `all` without TLS sends passwords in the clear.',
       ).prefault('loopback'),
       account: text('Name of the account that `admin.password` is for.').prefault('admin'),
-      password: password(
+      password: accountPassword(
         'Each start makes this account with the role admin, or gives it this password. Not set: accounts are made with `mooring admin create` or the setup code.',
       ).exactOptional(),
     })
