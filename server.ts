@@ -73,6 +73,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
 
     const operator = createOperator({
       registry,
+      presence: (deviceId) => broker.presenceOf(deviceId),
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
     })
     const admin = await listenAdmin({ folder: config.data, operator, log })

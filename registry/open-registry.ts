@@ -19,6 +19,8 @@ export interface RegistryOptions {
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How long a secret that was replaced stays valid when nothing else is said. @defaultValue 0 */
+  readonly rotationOverlapMs?: number
   readonly log: Log
   readonly now?: () => Date
 }
@@ -34,6 +36,7 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
+    rotationOverlapMs: options.rotationOverlapMs ?? 0,
     log: options.log,
     now: options.now ?? (() => new Date()),
   })

@@ -1,5 +1,7 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
-import type { Device, DeviceId } from './device.ts'
+import { firstIdSince, type Device, type DeviceId } from './device.ts'
+import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './devices/device-filter.ts'
+import { DeviceIndex } from './devices/device-index.ts'
 import { RegistryError } from './errors.ts'
 import { GatheredWrites } from './gathered-writes.ts'
 import { readNow, StoreUnavailable, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
@@ -12,6 +14,25 @@ export interface RegistryDatabase {
 
 /** Little beside a hash and the queue before it when many devices register at once. */
 const GATHER_REGISTRATIONS_MS = 5
+
+export interface DeviceSelection {
+  readonly filter: DeviceFilter
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
+export interface DevicePage {
+  readonly devices: readonly Device[]
+  /** Where the next page begins. */
+  readonly next?: string
+}
+
+/** A page ends when so many records were looked at, however few of them were wanted: 20 to 40 ms. */
+const MOST_LOOKED_AT = 2000
+
+/** As many devices are put into the index with one write. */
+const INDEXED_TOGETHER = 1000
 
 /** A manufacturer ID that is this caller's until it is released. */
 export interface Claim {
@@ -30,7 +51,7 @@ interface UnsureDevice {
  *
  * devices: device ID → device · by-manufacturer-id: manufacturer ID → device ID
  * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key
+ * service-keys: name → access key · device-facets: see DeviceIndex
  */
 export class RegistryStore {
   readonly #level: StoreLevel
@@ -41,6 +62,7 @@ export class RegistryStore {
   readonly #accessKeys
   readonly #keysByDevice
   readonly #serviceKeys
+  readonly #index: DeviceIndex
   readonly #claims = new Map<string, Promise<void>>()
   /** Devices that were not answered for, by manufacturer ID: nobody knows whether they are on the disk. */
   readonly #unsure = new Map<string, UnsureDevice>()
@@ -57,11 +79,13 @@ export class RegistryStore {
     this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
     this.#keysByDevice = level.sublevel('keys-by-device')
     this.#serviceKeys = level.sublevel('service-keys')
+    this.#index = new DeviceIndex(level)
   }
 
   /** Resolves when reads can be answered. */
   async open(): Promise<void> {
-    const rooms = [this.#devices, this.#byManufacturerId, this.#accessKeys, this.#keysByDevice, this.#serviceKeys]
+    const tables = [this.#devices, this.#byManufacturerId, this.#accessKeys, this.#keysByDevice, this.#serviceKeys]
+    const rooms = [...tables, this.#index]
     const openRooms = async (): Promise<void> => {
       await Promise.all(rooms.map((room) => room.open()))
     }
@@ -69,6 +93,27 @@ export class RegistryStore {
     // they are opened the next time.
     this.#level.on('open', () => void openRooms().catch(() => {}))
     await openRooms()
+    if (!this.#index.isComplete) await this.#buildIndex()
+  }
+
+  /** Begun anew when it was interrupted: what is there already is written once more. */
+  async #buildIndex(): Promise<void> {
+    const devices = this.#devices.values()
+    try {
+      for (;;) {
+        const some = await devices.nextv(INDEXED_TOGETHER)
+        const isLast = some.length < INDEXED_TOGETHER
+        if (some.length > 0) {
+          await this.#write([
+            ...some.flatMap((device) => this.#index.changed(undefined, device)),
+            ...(isLast ? this.#index.completed() : []),
+          ])
+        }
+        if (isLast) return
+      }
+    } finally {
+      await devices.close()
+    }
   }
 
   /**
@@ -114,8 +159,8 @@ export class RegistryStore {
   }
 
   #remove(unsure: UnsureDevice): Promise<void> {
-    const { device, key } = unsure
-    unsure.removal ??= this.deleteDevice(device, key).then(
+    const { device } = unsure
+    unsure.removal ??= this.deleteDevices([unsure]).then(
       () => void this.#unsure.delete(device.manufacturerId),
       (error: unknown) => {
         unsure.removal = undefined
@@ -131,24 +176,32 @@ export class RegistryStore {
       { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
       this.#putKey(key),
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
+      ...this.#index.changed(undefined, device),
+      ...this.#index.completed(),
     ])
   }
 
-  /** A device and its key, both changed together. */
-  async updateDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
-      { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
-      this.#putKey(key),
-    ])
+  /** Devices and their keys, all changed together. Nobody else may be changing them. */
+  async updateDevices(changed: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
+    await this.#write(
+      changed.flatMap(({ device, key }): WriteOperation[] => [
+        { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
+        this.#putKey(key),
+        ...this.#index.changed(this.findDevice(device.id), device),
+      ]),
+    )
   }
 
-  async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
-      { type: 'del', sublevel: this.#devices, key: device.id },
-      { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
-      { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
-      { type: 'del', sublevel: this.#keysByDevice, key: device.id },
-    ])
+  async deleteDevices(deleted: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
+    await this.#write(
+      deleted.flatMap(({ device, key }): WriteOperation[] => [
+        { type: 'del', sublevel: this.#devices, key: device.id },
+        { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
+        { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
+        { type: 'del', sublevel: this.#keysByDevice, key: device.id },
+        ...this.#index.changed(device, undefined),
+      ]),
+    )
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {
@@ -200,8 +253,45 @@ export class RegistryStore {
     return key?.kind === 'service' ? key : undefined
   }
 
-  async listDevices(limit: number, after: DeviceId | undefined): Promise<Device[]> {
-    return await this.#devices.values({ limit, ...(after === undefined ? {} : { gt: after }) }).all()
+  /** A page of the devices that a filter selects. It may hold fewer than asked for, and not be the last. */
+  async selectDevices({ filter, limit, after }: DeviceSelection): Promise<DevicePage> {
+    const devices: Device[] = []
+    let next: string | undefined
+    let lookedAt = 0
+    for await (const { at, device } of this.#candidates(filter, after)) {
+      const isWanted = device !== undefined && selects(filter, device)
+      // It tells that there is another page.
+      if (isWanted && devices.length === limit) return { devices, ...(next === undefined ? {} : { next }) }
+      next = at
+      if (isWanted) devices.push(device)
+      if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
+    }
+    return { devices }
+  }
+
+  async *#candidates(
+    filter: DeviceFilter,
+    after: string | undefined,
+  ): AsyncGenerator<{ at: string; device: Device | undefined }> {
+    const prefix = prefixWanted(filter)
+    if (prefix !== undefined) {
+      for await (const [at, id] of this.#byManufacturerId.iterator(
+        after === undefined ? { gte: prefix } : { gt: after },
+      )) {
+        if (!at.startsWith(prefix)) return
+        yield { at, device: this.findDevice(id) }
+      }
+      return
+    }
+    // IDs begin with the time of registration.
+    const since = filter.registeredSince === undefined ? '' : firstIdSince(filter.registeredSince)
+    const behind = after !== undefined && after > since ? after : since
+    const facets = facetsWanted(filter)
+    if (facets.length === 0) {
+      for await (const [at, device] of this.#devices.iterator({ gt: behind })) yield { at, device }
+      return
+    }
+    for await (const id of this.#index.devicesWith(facets, behind)) yield { at: id, device: this.findDevice(id) }
   }
 
   async listServiceKeys(): Promise<ServiceKey[]> {

@@ -1,10 +1,13 @@
 import type { z } from 'zod'
+import { deviceChangeOperations } from './device-changes.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
+export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
 export type { ServerStatus } from './server.ts'
@@ -19,6 +22,7 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...deviceChangeOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { RegistryError, type Registry } from '../../registry/index.ts'
+import { RegistryError, type DevicePresence, type Registry } from '../../registry/index.ts'
 import type { ServerStatus } from './server.ts'
 
 /** What an account may do, each more than the one before. */
@@ -17,6 +17,8 @@ export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
+  /** Whether a device is connected; absent when no broker runs. */
+  readonly presence?: (deviceId: string) => DevicePresence | undefined
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */

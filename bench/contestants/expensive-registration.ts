@@ -37,6 +37,7 @@ async function main(): Promise<void> {
     throttle: new LoginThrottle(),
     acl: new AccessControl('losant', 'own'),
     recipe: TL_GENERATOR,
+    rotationOverlapMs: 0,
     log: quiet,
     now: () => new Date(),
   })
