@@ -40,11 +40,18 @@ export function stateOf({ disabled, quarantined = false }: Pick<Device, 'disable
   return quarantined ? 'quarantined' : 'active'
 }
 
-/** How a device came to register. */
-export type DeviceOrigin = Pick<Device, 'tokenId' | 'registeredFrom'>
+/** What a device has beside what its recipe gives it. */
+export interface DeviceOrigin extends Pick<Device, 'tokenId' | 'registeredFrom'> {
+  readonly tags?: readonly Tag[]
+}
 
-/** A new device as `recipe` describes it. Source: docs/contract.md §1. */
-export function newDevice(manufacturerId: string, recipe: Recipe, now: Date, origin: DeviceOrigin = {}): Device {
+/** A new device as `recipe` describes it, with what else is known of it. Source: docs/contract.md §1. */
+export function newDevice(
+  manufacturerId: string,
+  recipe: Recipe,
+  now: Date,
+  { tags = [], ...origin }: DeviceOrigin = {},
+): Device {
   return {
     id: mintDeviceId(now),
     manufacturerId,
@@ -53,6 +60,7 @@ export function newDevice(manufacturerId: string, recipe: Recipe, now: Date, ori
     description: recipe.description,
     tags: [
       ...recipe.tags,
+      ...tags,
       { key: 'manufacturerId', value: manufacturerId },
       { key: 'DeviceRecipe', value: recipe.name },
     ],

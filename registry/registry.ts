@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose'
 import type { AccessControl } from './acl.ts'
 import { addressListProblem, isInNetworks } from './address-list.ts'
+import type { Admission, AllowList, Approvals } from './admission/index.ts'
 import {
   mintAccessKey,
   mintAccessSecret,
@@ -13,7 +14,7 @@ import {
 } from './access-key.ts'
 import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
-import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceOrigin } from './device.ts'
+import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId, type DeviceOrigin } from './device.ts'
 import { Devices } from './devices/devices.ts'
 import { RegistryError } from './errors.ts'
 import type { Log } from './log.ts'
@@ -33,6 +34,9 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
   /** What a device that registers starts with. */
   readonly recipe: Recipe
   /** How long a secret that was replaced stays valid when nothing else is said. */
@@ -49,6 +53,10 @@ export class Registry {
   readonly acl: AccessControl
   /** What an operator does with devices. */
   readonly devices: Devices
+  /** Who may register, beside holding a token. */
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
   /** Whoever logged in like that must be cut off now: what they were let in under holds no longer. */
   readonly accessRevoked: Signal<Revocation>
   readonly deviceRegistered: Signal<Device>
@@ -61,10 +69,14 @@ export class Registry {
   readonly #now: () => Date
   readonly #changes = new ChangeQueue()
 
-  constructor({ store, tokens, credentials, throttle, acl, recipe, rotationOverlapMs, log, now }: RegistryParts) {
+  constructor(parts: RegistryParts) {
+    const { store, tokens, credentials, throttle, acl, recipe, rotationOverlapMs, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.admission = parts.admission
+    this.allowList = parts.allowList
+    this.approvals = parts.approvals
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.#store = store
@@ -89,9 +101,9 @@ export class Registry {
    *
    * @param request.token - what the caller sent as its registration token, not yet believed.
    * @param request.manufacturerId - unique per physical device; looked at before the token.
-   * @param request.address - IP address of the other end.
+   * @param request.address - IP address of the caller, without a port, when there is one.
    * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`,
-   * `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
+   * `ERR_DEVICE_ALREADY_REGISTERED`, what {@link Admission.decide} throws, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
   async registerDevice(request: {
     token: unknown
@@ -107,7 +119,17 @@ export class Registry {
     const claim = await this.#store.claim(manufacturerId)
     if (claim === undefined) throw new RegistryError('ERR_DEVICE_ALREADY_REGISTERED', 'Device already registered.')
     try {
-      const device = newDevice(manufacturerId, this.#recipe, now, originOf(jti, address))
+      const origin = originOf(jti, address)
+      const { tags } = await this.admission.decide({
+        manufacturerId,
+        address: address ?? 'unknown',
+        now,
+        ...(origin.tokenId === undefined ? {} : { tokenId: origin.tokenId }),
+      })
+      const device = newDevice(manufacturerId, this.#recipe, now, {
+        ...origin,
+        ...(tags === undefined ? {} : { tags }),
+      })
       const accessSecret = mintAccessSecret()
       const key: DeviceKey = {
         kind: 'device',
@@ -119,6 +141,7 @@ export class Registry {
         disabled: false,
       }
       await this.#store.insertDevice(device, key)
+      this.admission.registered(manufacturerId)
       this.deviceRegistered.emit(device)
       return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
     } finally {
@@ -218,6 +241,11 @@ export class Registry {
       await this.#store.deleteServiceKey(found)
       this.#revoke({ accessKey: found.accessKey })
     })
+  }
+
+  /** The device that a manufacturer ID has become. */
+  deviceIdOf(manufacturerId: string): DeviceId | undefined {
+    return this.#store.findDeviceId(manufacturerId)
   }
 
   /** Costs a hash; a wrong secret costs another one while the secret before is valid too. */

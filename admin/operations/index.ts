@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { deviceChangeOperations } from './device-changes.ts'
+import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
@@ -8,6 +9,7 @@ import { tokenOperations } from './tokens.ts'
 
 export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
 export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
 export type { ServerStatus } from './server.ts'
@@ -23,6 +25,7 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...deviceChangeOperations,
+  ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -11,13 +11,13 @@ export interface DeviceFilter {
   readonly registeredSince?: Date
 }
 
+/** Its manufacturer ID aside: where that counts, devices are looked for by it. */
 export function selects(filter: DeviceFilter, device: Device): boolean {
-  const { state, tag, tokenId, manufacturerIdPrefix, registeredSince } = filter
+  const { state, tag, tokenId, registeredSince } = filter
   return (
     (state === undefined || stateOf(device) === state) &&
     (tokenId === undefined || device.tokenId === tokenId) &&
     (registeredSince === undefined || new Date(device.registeredAt) >= registeredSince) &&
-    (manufacturerIdPrefix === undefined || device.manufacturerId.startsWith(manufacturerIdPrefix)) &&
     (tag === undefined || device.tags.some(({ key, value }) => key === tag.key && value === tag.value))
   )
 }
@@ -44,7 +44,7 @@ export const facetsWanted = ({ state, tag, tokenId }: DeviceFilter): string[] =>
 
 /** How the manufacturer IDs that a filter wants begin, when it says so in either way. */
 export const prefixWanted = ({ manufacturerIdPrefix, tag }: DeviceFilter): string | undefined =>
-  tag?.key === MANUFACTURER_ID_TAG ? tag.value : manufacturerIdPrefix
+  manufacturerIdPrefix ?? (tag?.key === MANUFACTURER_ID_TAG ? tag.value : undefined)
 
 const stateFacet = (state: DeviceState): string => facet(['state', state])
 const tokenFacet = (tokenId: string): string => facet(['token', tokenId])
