@@ -240,6 +240,46 @@ test('a lagging session: every identifier that a client has seen is on disk befo
   for (const payload of seen) assert.ok(dups.includes(`t=${payload} qos 1 dup`), `${payload} without DUP`)
 })
 
+test('a client that acknowledges gets identifiers ahead: nothing leaves before its own is on disk, nothing is sent twice', async (t) => {
+  const { broker, level } = await watchedBroker(t)
+  await away(broker, 'away')
+  const publisher = await mute(broker, 'publisher')
+  for (const n of numbers(600)) await publish(publisher, 't', n, { qos: 1 })
+  const opened = new EventEmitter()
+  const back = await mute(broker, 'away', { clean: false })
+  const acknowledge = (from: number): void => {
+    for (const { cmd, messageId = 0 } of back.received.slice(from)) {
+      if (cmd === 'publish') back.send({ cmd: 'puback', messageId })
+    }
+  }
+  let heard = 0
+  while (back.messages.length < 300) {
+    await hearCount(back, back.messages.length + 1)
+    acknowledge(heard)
+    heard = back.received.length
+  }
+
+  level.gate = async () => void (await once(opened, 'open'))
+  for (let quiet = 0; quiet < 20; quiet += 1) {
+    await turns(5)
+    if (back.received.length > heard) quiet = 0
+    acknowledge(heard)
+    heard = back.received.length
+  }
+  const seen = back.messages.length
+  assert.ok(seen < 600, 'messages leave while nothing gets to the disk')
+  const unacknowledged = await mute(await nextBroker(t, broker), 'away', { clean: false })
+  level.gate = () => undefined
+  opened.emit('open')
+  await hearCount(unacknowledged, 64)
+  const dups = heardBy(unacknowledged).filter((words) => words.endsWith('dup'))
+  assert.equal(unacknowledged.messages.length, 64, 'more than the window')
+  assert.ok(dups.length > 0, 'none was marked')
+  for (const payload of unacknowledged.messages) {
+    if (Number(payload) < seen) assert.ok(dups.includes(`t=${payload} qos 1 dup`), `${payload} without DUP`)
+  }
+})
+
 test('order is kept over four restarts', async (t) => {
   let { broker } = await watchedBroker(t)
   await away(broker, 'away')
