@@ -86,6 +86,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   maxPacketBytes: number
   /** What the gates have allowed lately; theirs. */
   allowedTopic: string | undefined
+  publishable: Set<string> | undefined
   receivable: Set<string> | undefined
 
   // ---- its time
@@ -230,7 +231,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
     this.context.counters.messagesSent += 1
-    if (packet.retain && (qos === 0 || this.sending().holds(packet))) this.retained?.replaced(packet.topic)
+    if (packet.retain && (qos === 0 || this.sending().holdsRetained(packet))) this.retained?.replaced(packet.topic)
     if (qos > 0) return this.sending().deliver(packet, qos, frame)
     const { output } = this
     const bytes = frame.end - frame.start

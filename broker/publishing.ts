@@ -10,6 +10,7 @@ import {
   type FixedHeader,
 } from './codec/index.ts'
 import type { Connection } from './connection.ts'
+import type { BrokerContext } from './context.ts'
 import { nothingElse } from './hooks.ts'
 import type { Match } from './router.ts'
 
@@ -75,6 +76,38 @@ class InboundPublish implements PublishPacket {
     if (this.#payload !== undefined || this.topic !== topic.name || this.qos !== this.#sentQos) return undefined
     this.#bytes[this.start] = 0x30 | (this.qos << 1)
     return { bytes: this.#bytes, start: this.start, end: this.end, packetIdAt: this.payloadAt - 2 }
+  }
+}
+
+/** The messages of all clients that wait for one commit, in the order in which they came. */
+export class Storing {
+  readonly commit: Promise<void>
+  readonly #inbounds: Inbound[] = []
+  readonly #packets: InboundPublish[] = []
+  readonly #matches: Match[] = []
+
+  constructor(context: BrokerContext, commit: Promise<void>) {
+    this.commit = commit
+    // What comes now is not for this one any more, even if it is for the same promise.
+    const end = (): void => {
+      if (context.storing === this) context.storing = undefined
+    }
+    commit.then(
+      () => {
+        end()
+        for (const [n, inbound] of this.#inbounds.entries()) inbound.stored(this.#packets[n]!, this.#matches[n]!)
+      },
+      (error: unknown) => {
+        end()
+        for (const inbound of this.#inbounds) inbound.notStored(error)
+      },
+    )
+  }
+
+  add(inbound: Inbound, packet: InboundPublish, match: Match): void {
+    this.#inbounds.push(inbound)
+    this.#packets.push(packet)
+    this.#matches.push(match)
   }
 }
 
@@ -172,19 +205,24 @@ export class Inbound {
     packet.brokerCounter = broker.counter += 1
     const received = qos === 2 && !clean ? receivedBy(connection, messageId) : undefined
     this.#count(packet, 1)
-    context.persistence.publish(packet, match.kept, received).then(
-      () => {
-        this.#count(packet, -1)
-        this.#deliver(packet, match)
-        this.#goOn()
-      },
-      // Not stored, not acknowledged: the client sends it again [MQTT-4.3.2-2].
-      (error: unknown) => connection.fail(error),
-    )
+    const commit = context.persistence.publish(packet, match.kept, received)
+    if (context.storing?.commit !== commit) context.storing = new Storing(context, commit)
+    context.storing.add(this, packet, match)
     if (this.#isFull() && !this.#isHeld) {
       this.#isHeld = true
       connection.input.hold()
     }
+  }
+
+  stored(packet: InboundPublish, match: Match): void {
+    this.#count(packet, -1)
+    this.#deliver(packet, match)
+    this.#goOn()
+  }
+
+  /** Not stored, not acknowledged: the client sends it again [MQTT-4.3.2-2]. */
+  notStored(error: unknown): void {
+    this.#connection.fail(error)
   }
 
   #count({ qos, start, end }: InboundPublish, more: 1 | -1): void {

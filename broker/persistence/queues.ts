@@ -66,7 +66,7 @@ export class Queues {
       }
     }
     if (chosen.length === 0) return false
-    for (const { target, live } of chosen) if (live !== undefined) target!.messageId = live.reserve(target!.qos)
+    for (const { target, live } of chosen) if (live !== undefined) target!.messageId = live.reserve()
     const message = messages.append(prepared, written)
     for (const session of chosen) {
       const { qos, messageId } = session.target!

@@ -47,12 +47,11 @@ export class SessionQueue {
     return queues.next(session, sequence)
   }
 
-  /** Whether a message that Aedes gave this number waits. */
-  holds(brokerId: string | null, brokerCounter: number): boolean {
+  /** Whether a message waits that was published with RETAIN and this number. */
+  holdsRetained(brokerId: string | null, brokerCounter: number): boolean {
     const { messages, session } = this.#parts
-    return (
-      messages.find(brokerId ?? '', brokerCounter, ({ sequence }) => session.find(sequence) !== undefined) !== undefined
-    )
+    const isOurs = ({ sequence }: Message): boolean => session.find(sequence) !== undefined
+    return messages.findRetained(brokerId ?? '', brokerCounter, isOurs) !== undefined
   }
 
   /** At once when its bytes are in memory. */
@@ -73,6 +72,16 @@ export class SessionQueue {
 
   claimed(): Promise<void> {
     return this.#parts.journal.commit
+  }
+
+  /** As {@link claimed}, but nobody waits for it yet. */
+  claimedShortly(): Promise<void> {
+    return this.#parts.journal.shortly
+  }
+
+  /** Now somebody does. */
+  hurry(): void {
+    this.#parts.journal.hurry()
   }
 
   /** It was not sent after all. */

@@ -40,7 +40,7 @@ export const NO_ID = -1
 /** The connection of a session, as far as its queue needs it. */
 export interface Live {
   /** @returns the packet id with which a message is sent as soon as it is stored, or {@link NO_ID} when it has to wait. */
-  reserve(qos: Qos): number
+  reserve(): number
   /** The message for which this id was reserved was not stored. */
   takenBack(packetId: number): void
 }
@@ -105,6 +105,13 @@ export class StoredSession {
   find(sequence: number): Entry | undefined {
     const entry = this.#entries[this.#indexOf(sequence)]
     return entry?.sequence === sequence && entry.stage !== Stage.DONE ? entry : undefined
+  }
+
+  /** The place of a message that Aedes gave this number. It has no index, since our connections do not ask. */
+  findByNumber(brokerId: string, brokerCounter: number): Entry | undefined {
+    return this.#entries.find(
+      ({ message }) => message?.brokerCounter === brokerCounter && message.brokerId === brokerId,
+    )
   }
 
   findByMessageId(messageId: number): Entry | undefined {
