@@ -90,6 +90,6 @@ export class BrokerContext {
 
   close(): void {
     this.wheel.stop()
-    for (const connection of this.connections) connection.conn.destroy()
+    for (const connection of this.connections) connection.stream.destroy()
   }
 }
