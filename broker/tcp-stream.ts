@@ -84,6 +84,8 @@ function wasShutDown(this: ShutdownRequest): void {
   this.stream.destroy()
 }
 
+type CloseListener = (this: TcpStream) => void
+
 /**
  * TCP on the handle that lies under a `net.Socket`, without the socket and its two streams: they are half of the memory
  * of an idle connection and of the time of a login (ADR 0008).
@@ -96,7 +98,9 @@ export class TcpStream implements ByteStream {
   readonly #node: TcpHandles
   readonly #handle: TcpHandle
   #listener: StreamListener | undefined
-  readonly #closeListeners: ((this: TcpStream) => void)[] = []
+  #closeListener: CloseListener | undefined
+  /** All but the first. An array that grows would be the largest part of an idle connection. */
+  #closeListeners: CloseListener[] | undefined
   /** Writes of which the kernel has not taken all. */
   #writes = 0
   #isReading = false
@@ -139,8 +143,10 @@ export class TcpStream implements ByteStream {
   }
 
   /** `close`: nothing of it is left. */
-  on(_event: 'close', listener: (this: TcpStream) => void): this {
-    this.#closeListeners.push(listener)
+  on(_event: 'close', listener: CloseListener): this {
+    if (this.#closeListener === undefined) this.#closeListener = listener
+    else if (this.#closeListeners === undefined) this.#closeListeners = [listener]
+    else this.#closeListeners.push(listener)
     return this
   }
 
@@ -216,7 +222,8 @@ export class TcpStream implements ByteStream {
 
   #closed(): void {
     this.#listener?.close()
-    for (const listener of this.#closeListeners) listener.call(this)
+    this.#closeListener?.call(this)
+    for (const listener of this.#closeListeners ?? []) listener.call(this)
   }
 }
 
