@@ -93,6 +93,6 @@ export class BrokerContext {
 
   close(): void {
     this.wheel.stop()
-    for (const connection of this.connections) connection.conn.destroy()
+    for (const connection of this.connections) connection.stream.destroy()
   }
 }
