@@ -2,6 +2,7 @@ import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
 import type { Device, DeviceId } from './device.ts'
 import { RegistryError } from './errors.ts'
 import { GatheredWrites } from './gathered-writes.ts'
+import { registryRooms } from './store-rooms.ts'
 import { readNow, StoreUnavailable, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
@@ -26,11 +27,7 @@ interface UnsureDevice {
 
 /**
  * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
- * and returns when it is on disk.
- *
- * devices: device ID → device · by-manufacturer-id: manufacturer ID → device ID
- * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key
+ * and returns when it is on disk. What is where is in {@link registryRooms}.
  */
 export class RegistryStore {
   readonly #level: StoreLevel
@@ -52,11 +49,11 @@ export class RegistryStore {
       { write: (operations) => this.#write(operations) },
       GATHER_REGISTRATIONS_MS,
     )
-    this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
-    this.#byManufacturerId = level.sublevel('by-manufacturer-id')
-    this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
-    this.#keysByDevice = level.sublevel('keys-by-device')
-    this.#serviceKeys = level.sublevel('service-keys')
+    this.#devices = level.sublevel<string, Device>(registryRooms.devices, { valueEncoding: 'json' })
+    this.#byManufacturerId = level.sublevel(registryRooms.byManufacturerId)
+    this.#accessKeys = level.sublevel<string, AccessKey>(registryRooms.accessKeys, { valueEncoding: 'json' })
+    this.#keysByDevice = level.sublevel(registryRooms.keysByDevice)
+    this.#serviceKeys = level.sublevel(registryRooms.serviceKeys)
   }
 
   /** Resolves when reads can be answered. */
