@@ -1,5 +1,5 @@
-export * from './operator-requests.ts'
-export * from './operator.ts'
+export * from './operations/index.ts'
+export { createOperator } from './operator.ts'
 export * from './socket-client.ts'
 export { listenAdmin } from './socket-server.ts'
 export { ADMIN_SOCKET } from './socket-path.ts'
