@@ -20,6 +20,7 @@ import {
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal } from './registry/index.ts'
+import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -71,8 +72,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     closing.add(() => broker.close())
 
+    const backups = await Backups.open(database, parts.version)
     const operator = createOperator({
       registry,
+      backups,
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
     })
     const admin = await listenAdmin({ folder: config.data, operator, log })
@@ -106,9 +109,11 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         version: parts.version,
         connectedClients: () => broker.connectedClients(),
         broker: () => broker.counters(),
+        kept: () => broker.kept(),
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => tls?.cert,
       },

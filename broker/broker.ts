@@ -11,7 +11,13 @@ import { hooksOf } from './hooks.ts'
 import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
 import { peerOf, type Accept } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
-import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
+import {
+  brokerIdOf,
+  DurablePersistence,
+  type BrokerDatabase,
+  type PersistenceCounters,
+  type PersistenceOptions,
+} from './persistence/index.ts'
 import { publishWill } from './publish-will.ts'
 import { LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
@@ -43,6 +49,8 @@ export interface Broker {
   /** Logged in and not yet gone. */
   connectedClients(): number
   counters(): Readonly<BrokerCounters>
+  /** What is kept for clients that are away. */
+  kept(): PersistenceCounters & { readonly expiredSessions: number }
   /**
    * Publishes the wills of those who are connected, ends every connection and lets storage finish what was begun. Takes
    * three seconds at most, whatever clients and storage do. The database stays open.
@@ -213,6 +221,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     accept,
     connectedClients: () => aedes.connectedClients,
     counters: () => context.counters,
+    kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),
     close: () => (closing ??= close()),
   }
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addBackupCommands } from './backup-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { examples } from './help.ts'
@@ -6,6 +7,7 @@ import { addKeyCommands } from './key-commands.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
+import { addStoreCommands } from './store-commands.ts'
 import { addTokenCommands } from './token-commands.ts'
 
 /** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
@@ -38,6 +40,8 @@ export function buildProgram(parts: {
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
   addRecipeCommands(program, run)
+  addBackupCommands(program, run)
+  addStoreCommands(program, run)
   addConfigCommands(program, run)
   return program
 }

@@ -11,9 +11,14 @@ const BATCH_BYTES = 1_048_576
 /**
  * Makes a store of `records` in the folder `store`, which must not be there. All of it is on disk when this resolves.
  *
- * @param records - in any order; what they say about the store itself is replaced by `meta`.
+ * @param records - in any order; none of what the store says about itself.
+ * @param metaAfter - says that once all records were read.
  */
-export async function buildStore(store: string, records: AsyncIterable<StoredRecord>, meta: StoreMeta): Promise<void> {
+export async function buildStore(
+  store: string,
+  records: AsyncIterable<StoredRecord>,
+  metaAfter: () => StoreMeta,
+): Promise<void> {
   await mkdir(store, { mode: PRIVATE_FOLDER_MODE })
   const level = new Level<Buffer, Buffer>(store, { ...LEVEL_OPTIONS, keyEncoding: 'buffer', valueEncoding: 'buffer' })
   await level.open({ errorIfExists: true })
@@ -30,7 +35,7 @@ export async function buildStore(store: string, records: AsyncIterable<StoredRec
       bytes += key.length + value.length
       if (bytes >= BATCH_BYTES) await write()
     }
-    for (const [key, value] of metaRecords(meta)) batch.push({ type: 'put', key, value })
+    for (const [key, value] of metaRecords(metaAfter())) batch.push({ type: 'put', key, value })
     await write()
   } finally {
     await level.close()

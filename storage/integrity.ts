@@ -26,7 +26,8 @@ export async function findDamage(store: string): Promise<Damage | undefined> {
   if ('problem' in current) return current
   const version = await readManifest(join(store, current.manifest))
   if ('problem' in version) return version
-  return findMissingTables(store, names, version)[0] ?? (await findDamagedFile(store, names, version))
+  const missing = findMissingTables(store, names, version)[0] ?? findSkippedLog(store, names, version)
+  return missing ?? (await findDamagedFile(store, names, version))
 }
 
 /** The name of the manifest that counts. */
@@ -73,6 +74,27 @@ export function findMissingTables(store: string, names: readonly string[], { tab
       problem: 'is missing, and the manifest names it',
       lost,
     }))
+}
+
+/**
+ * The log from which LevelDB goes on, when it is missing. It is there as long as the manifest names it; a manifest that
+ * was cut names one that was done with long ago.
+ */
+export function findMissingLog(store: string, names: readonly string[], { logNumber }: Version): Damage | undefined {
+  if (logNumber === 0 || names.some((name) => logNumberOf(name) === logNumber)) return undefined
+  const file = join(store, `${String(logNumber).padStart(6, '0')}.log`)
+  return { file, problem: 'is missing, and the manifest names it' }
+}
+
+/** LevelDB would go on with the next one. When there is none, the witness knows what was lost. */
+function findSkippedLog(store: string, names: readonly string[], version: Version): Damage | undefined {
+  const later = names.some((name) => (logNumberOf(name) ?? 0) > version.logNumber)
+  return later ? findMissingLog(store, names, version) : undefined
+}
+
+export function logNumberOf(name: string): number | undefined {
+  const [, number] = /^(\d+)\.log$/.exec(name) ?? []
+  return number === undefined ? undefined : Number(number)
 }
 
 async function findDamagedFile(store: string, names: readonly string[], version: Version): Promise<Damage | undefined> {

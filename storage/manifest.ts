@@ -35,14 +35,21 @@ export interface Version {
  * @throws {RangeError} when it holds what LevelDB does not write.
  */
 export function versionOf(manifest: Buffer): Version {
-  const version: Edited = { tables: new Map(), logNumber: 0 }
-  for (const edit of recordsOf(manifest)) apply(edit, version)
-  return version
+  const { tables, logNumber }: Edited = editedBy(manifest)
+  // It begins with the tables there were; only the next record says up to where they go.
+  if (logNumber === undefined) throw new RangeError('it ends before it names a log')
+  return { tables, logNumber }
 }
 
 interface Edited {
   readonly tables: Map<number, KeyRange>
-  logNumber: number
+  logNumber: number | undefined
+}
+
+function editedBy(manifest: Buffer): Edited {
+  const version: Edited = { tables: new Map(), logNumber: undefined }
+  for (const edit of recordsOf(manifest)) apply(edit, version)
+  return version
 }
 
 function* recordsOf(bytes: Buffer): Iterable<Buffer> {

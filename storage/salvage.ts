@@ -1,7 +1,9 @@
 import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  findMissingLog,
   findMissingTables,
+  logNumberOf,
   MANIFEST,
   readCurrent,
   readManifest,
@@ -101,14 +103,10 @@ async function readVersion(
   if (manifest === undefined) return { version: undefined, damages }
   const version = await readManifest(join(store, manifest))
   if ('problem' in version) return { version: undefined, damages: [...damages, version] }
-  damages.push(...findMissingTables(store, names, version), ...findMissingLog(store, names, version))
-  return { version, damages }
-}
-
-function findMissingLog(store: string, names: readonly string[], { logNumber }: Version): Damage[] {
-  if (logNumber === 0 || names.some((name) => logNumberOf(name) === logNumber)) return []
-  const file = join(store, `${String(logNumber).padStart(6, '0')}.log`)
-  return [{ file, problem: 'is missing, and the manifest names it' }]
+  const log = findMissingLog(store, names, version)
+  const missing = [...findMissingTables(store, names, version), ...(log === undefined ? [] : [log])]
+  // A manifest that lost its end names files that are gone, and does not name those that came after them.
+  return { version: missing.length === 0 ? version : undefined, damages: [...damages, ...missing] }
 }
 
 function isTable(name: string, version: Version | undefined): boolean {
@@ -119,11 +117,6 @@ function isTable(name: string, version: Version | undefined): boolean {
 function isLog(name: string, version: Version | undefined): boolean {
   const number = logNumberOf(name)
   return number !== undefined && number >= (version?.logNumber ?? 0)
-}
-
-function logNumberOf(name: string): number | undefined {
-  const [, number] = /^(\d+)\.log$/.exec(name) ?? []
-  return number === undefined ? undefined : Number(number)
 }
 
 interface TablePlaces {

@@ -1,10 +1,12 @@
 import type { z } from 'zod'
+import { backupOperations } from './backups.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
 export type { ServerStatus } from './server.ts'
@@ -20,6 +22,7 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...serverOperations,
+  ...backupOperations,
 } as const satisfies Record<string, Operation>
 
 export type OperationName = keyof typeof operations

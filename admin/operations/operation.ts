@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { RegistryError, type Registry } from '../../registry/index.ts'
+import type { BackupSummary } from './backups.ts'
 import type { ServerStatus } from './server.ts'
 
 /** What an account may do, each more than the one before. */
@@ -17,6 +18,7 @@ export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
+  readonly backups: { create(to: string | undefined): Promise<BackupSummary> }
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
@@ -38,6 +40,8 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly role: Role
   readonly request: Q
   readonly answer: A
+  /** How long the answer may take when it takes longer than others. */
+  readonly answerMs?: number
   /** @throws {RegistryError} when it is refused. */
   call(parts: OperatorParts, request: z.output<Q>, caller: Caller): Promise<z.input<A>>
 }

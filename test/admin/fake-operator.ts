@@ -1,4 +1,4 @@
-import type { Operator, ServerStatus } from '../../admin/index.ts'
+import type { BackupSummary, Operator, ServerStatus } from '../../admin/index.ts'
 import { RegistryError, type Device } from '../../registry/index.ts'
 
 export const A_DEVICE: Device = {
@@ -22,6 +22,15 @@ export const A_STATUS: ServerStatus = {
   data: '/data',
   connectedClients: 12,
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
+}
+
+export const A_BACKUP: BackupSummary = {
+  file: '/data/backups/mooring-20260102T030405Z.jsonl.gz',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  version: '1.2.3',
+  records: { devices: 1 },
+  files: ['registration-secret'],
+  sha256: 'c'.repeat(64),
 }
 
 async function device({ device: id }: { device: string }): Promise<Device> {
@@ -67,6 +76,10 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     }),
     deleteDevice: device,
     status: async () => A_STATUS,
+    createBackup: async ({ to = '/data/backups/mooring-20260102T030405Z.jsonl.gz' } = {}) => ({
+      ...A_BACKUP,
+      file: to,
+    }),
     ...overrides,
   }
 }
