@@ -1,4 +1,7 @@
 import type { Findings } from '../storage/index.ts'
+import { parseStored } from './stored-json.ts'
+import { AdmissionAudit } from './admission/index.ts'
+import { normalised, NORMALISATIONS, type Normalisation } from './manufacturer-id.ts'
 import { registryRooms as rooms } from './store-rooms.ts'
 
 interface StoredDevice {
@@ -28,6 +31,8 @@ interface Ownership {
  */
 export class RegistryAudit {
   readonly #findings: Findings
+  readonly #admission: AdmissionAudit
+  #normalisation: Normalisation = 'none'
   readonly #devices = new Map<string, StoredDevice>()
   readonly #byManufacturerId = new Map<string, string>()
   readonly #ofDevices: Ownership = { room: rooms.keysByDevice, keys: new Map(), index: new Map() }
@@ -35,6 +40,7 @@ export class RegistryAudit {
 
   constructor(findings: Findings) {
     this.#findings = findings
+    this.#admission = new AdmissionAudit(findings)
   }
 
   /** @returns whether the record is in a room of the registry. */
@@ -56,13 +62,16 @@ export class RegistryAudit {
       case rooms.serviceKeys:
         this.#ofServices.index.set(name, value.toString())
         return true
+      case rooms.meta:
+        this.#normalisation = NORMALISATIONS.find((one) => one === value.toString()) ?? 'none'
+        return true
       default:
-        return false
+        return this.#admission.see(room, key, value)
     }
   }
 
   #seeDevice(id: string, value: Buffer): void {
-    const device = parse(value)
+    const device = parseStored(value)
     const { manufacturerId, registeredAt } = device
     if (device['id'] !== id || typeof manufacturerId !== 'string' || typeof registeredAt !== 'string') {
       this.#drop(rooms.devices, id, 'is not a device')
@@ -72,7 +81,7 @@ export class RegistryAudit {
   }
 
   #seeKey(accessKey: string, value: Buffer): void {
-    const { accessKey: own, kind, deviceId, name, secretHash, createdAt } = parse(value)
+    const { accessKey: own, kind, deviceId, name, secretHash, createdAt } = parseStored(value)
     const owner = kind === 'device' ? deviceId : kind === 'service' ? name : undefined
     const isKey = own === accessKey && typeof secretHash === 'string' && typeof createdAt === 'string'
     if (!isKey || typeof owner !== 'string') return this.#drop(rooms.accessKeys, accessKey, 'is not an access key')
@@ -96,22 +105,24 @@ export class RegistryAudit {
       this.#drop(rooms.devices, id, `has no access key; its manufacturer ID is ${manufacturerId}`)
     }
     this.#leadToDevices()
+    this.#admission.conclude()
   }
 
   /** Of devices with one manufacturer ID the one stays that the index names, or else the newest. */
   #leaveOneOfTwins(): void {
     const chosen = new Map<string, string>()
     for (const [id, { manufacturerId, registeredAt }] of this.#devices) {
-      const other = chosen.get(manufacturerId)
+      const indexed = normalised(manufacturerId, this.#normalisation)
+      const other = chosen.get(indexed)
       if (other === undefined) {
-        chosen.set(manufacturerId, id)
+        chosen.set(indexed, id)
         continue
       }
-      const named = this.#byManufacturerId.get(manufacturerId)
+      const named = this.#byManufacturerId.get(indexed)
       const isNewer = registeredAt >= (this.#devices.get(other)?.registeredAt ?? '')
       const stays = named === id || (named !== other && isNewer) ? id : other
       const goes = stays === id ? other : id
-      chosen.set(manufacturerId, stays)
+      chosen.set(indexed, stays)
       this.#devices.delete(goes)
       this.#drop(rooms.devices, goes, `has the manufacturer ID ${manufacturerId}, which is that of ${stays}`)
     }
@@ -137,7 +148,9 @@ export class RegistryAudit {
   }
 
   #leadToDevices(): void {
-    const chosen = new Map(Array.from(this.#devices, ([id, { manufacturerId }]) => [manufacturerId, id]))
+    const chosen = new Map(
+      Array.from(this.#devices, ([id, { manufacturerId }]) => [normalised(manufacturerId, this.#normalisation), id]),
+    )
     this.#matchIndex(rooms.byManufacturerId, this.#byManufacturerId, chosen, 'a device')
   }
 
@@ -160,14 +173,5 @@ export class RegistryAudit {
 
   #drop(room: string, name: string, problem: string): void {
     this.#findings.drop(room, Buffer.from(name), problem)
-  }
-}
-
-/** No record at all when it is not JSON. */
-function parse(value: Buffer): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(value.toString()))
-  } catch {
-    return {}
   }
 }

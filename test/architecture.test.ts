@@ -29,7 +29,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
       '../storage/index.ts',
       '../upkeep/index.ts',
     ],
-    packages: ['commander', 'cli-table3', 'mqtt'],
+    packages: ['commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
 }
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { admissionOperations } from './admission.ts'
 import { backupOperations } from './backups.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
@@ -6,6 +7,7 @@ import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
@@ -21,6 +23,7 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...admissionOperations,
   ...serverOperations,
   ...backupOperations,
 } as const satisfies Record<string, Operation>
