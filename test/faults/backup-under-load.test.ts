@@ -30,13 +30,13 @@ async function connect(t: TestContext, server: Mooring, login: Login): Promise<M
 /** Publishes numbers until the server is gone. */
 function publishing(client: MqttClient): { acknowledged: number[]; reached(count: number): Promise<void> } {
   const acknowledged: number[] = []
-  let look = (): void => {}
+  let look: (() => void) | undefined
   const go = async (): Promise<void> => {
     for (let n = 0; client.connected; n++) {
       await client.publishAsync('losant/queue', `${n}`, { qos: 1 })
       await client.publishAsync(`losant/last/${n % 7}`, `${n}`, { qos: 1, retain: true })
       acknowledged.push(n)
-      look()
+      look?.()
     }
   }
   go().catch(() => {})

@@ -47,7 +47,8 @@ function audited(records: Records): Findings {
   return findings
 }
 
-const faultsOf = (records: Records): string[] => audited(records).faults.map(({ room, problem }) => `${room} ${problem}`)
+const faultsOf = (records: Records): string[] =>
+  audited(records).faults.map(({ room, problem }) => `${room} ${problem}`)
 
 /** `value` in the place of that of the record. */
 function holding(name: string, value: Buffer): Records {
@@ -63,7 +64,11 @@ function without(name: string): Records {
 }
 
 const cases: { name: string; records: Records; says: RegExp }[] = [
-  { name: 'a session that is no JSON', records: holding('session', Buffer.from('{')), says: /^sessions cannot be read/ },
+  {
+    name: 'a session that is no JSON',
+    records: holding('session', Buffer.from('{')),
+    says: /^sessions cannot be read/,
+  },
   { name: 'a session without a number', records: holding('session', json({})), says: /^sessions .*it has no number/ },
   {
     name: 'a subscription of no session',
@@ -82,17 +87,32 @@ const cases: { name: string; records: Records; says: RegExp }[] = [
     records: without('messages'),
     says: /^progress 1 messages are missing that were under way to c/,
   },
-  { name: 'messages that are cut', records: holding('messages', segment(5, 8).subarray(0, -1)), says: /^messages .*cut off/ },
+  {
+    name: 'messages that are cut',
+    records: holding('messages', segment(5, 8).subarray(0, -1)),
+    says: /^messages .*cut off/,
+  },
   { name: 'messages out of order', records: holding('messages', segment(5, 4)), says: /^messages .*not in order/ },
   { name: 'other messages', records: holding('messages', segment(6)), says: /^messages .*begins with another message/ },
-  { name: 'no messages', records: holding('messages', Buffer.alloc(0)), says: /^messages .*begins with another message/ },
-  { name: 'a retained message that is cut', records: holding('retained', retained.subarray(0, 9)), says: /^retained cannot/ },
+  {
+    name: 'no messages',
+    records: holding('messages', Buffer.alloc(0)),
+    says: /^messages .*begins with another message/,
+  },
+  {
+    name: 'a retained message that is cut',
+    records: holding('retained', retained.subarray(0, 9)),
+    says: /^retained cannot/,
+  },
   { name: 'a will that is none', records: holding('will', json({ topic: 't' })), says: /^wills .*it is no will/ },
 ]
 for (const { name, records, says } of cases) {
   test(`the broker's records: ${name}`, () => {
     const faults = faultsOf(records)
-    assert.ok(faults.some((fault) => says.test(fault)), faults.join('\n'))
+    assert.ok(
+      faults.some((fault) => says.test(fault)),
+      faults.join('\n'),
+    )
   })
 }
 

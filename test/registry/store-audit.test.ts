@@ -5,12 +5,24 @@ import { Findings } from '../../storage/index.ts'
 
 type Rooms = Record<string, Record<string, unknown>>
 
-const device = (id: string, manufacturerId: string, registeredAt = '2026-01-01') => ({ id, manufacturerId, registeredAt })
+const device = (id: string, manufacturerId: string, registeredAt = '2026-01-01') => ({
+  id,
+  manufacturerId,
+  registeredAt,
+})
 const deviceKey = (accessKey: string, deviceId: string, createdAt = '2026-01-01') => ({
-  ...{ kind: 'device', accessKey, deviceId, secretHash: '$argon2id$', createdAt },
+  kind: 'device',
+  accessKey,
+  deviceId,
+  secretHash: '$argon2id$',
+  createdAt,
 })
 const serviceKey = (accessKey: string, name: string) => ({
-  ...{ kind: 'service', accessKey, name, secretHash: '$argon2id$', createdAt: '2026-01-01' },
+  kind: 'service',
+  accessKey,
+  name,
+  secretHash: '$argon2id$',
+  createdAt: '2026-01-01',
 })
 
 /** Two whole devices and a service key. */
@@ -160,7 +172,10 @@ for (const { name, harm, says, becomes } of cases) {
     const rooms = sound()
     harm(rooms)
     const told = audited(rooms).faults.map(({ room, key, problem }) => `${room} ${key} ${problem}`)
-    assert.ok(told.some((line) => says.test(line)), told.join('\n'))
+    assert.ok(
+      told.some((line) => says.test(line)),
+      told.join('\n'),
+    )
     const left = corrected(rooms)
     assert.deepEqual(left, becomes())
     assert.deepEqual(audited(left).faults, [], 'once is enough')

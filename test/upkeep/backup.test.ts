@@ -99,7 +99,10 @@ test('a backup is whole: counts, files, checksum', async () => {
 
 /** The lines of the backup changed, with everything that is said about them as it was. */
 async function rewritten(t: TestContext, change: (lines: string[]) => string[]): Promise<string> {
-  const lines = gunzipSync(await readFile(backup)).toString().trimEnd().split('\n')
+  const lines = gunzipSync(await readFile(backup))
+    .toString()
+    .trimEnd()
+    .split('\n')
   return await written(t, gzipSync(`${change(lines).join('\n')}\n`))
 }
 
@@ -112,7 +115,11 @@ async function written(t: TestContext, bytes: Buffer): Promise<string> {
 const unlike: { name: string; change: (lines: string[]) => string[]; says: RegExp }[] = [
   { name: 'lost its last line', change: (lines) => lines.slice(0, -1), says: /is cut short: its last line is missing/ },
   { name: 'lost a record', change: (lines) => lines.toSpliced(40, 1), says: /does not match its checksum/ },
-  { name: 'has a record twice', change: (lines) => lines.toSpliced(40, 0, lines[40]!), says: /does not match its checksum/ },
+  {
+    name: 'has a record twice',
+    change: (lines) => lines.toSpliced(40, 0, lines[40]!),
+    says: /does not match its checksum/,
+  },
   {
     name: 'has a record changed',
     change: (lines) => lines.with(40, lines[40]!.replace('"room":"', '"room":"x')),
@@ -158,9 +165,13 @@ test('wherever a backup is cut or a bit of it flipped, it is refused, or holds t
   let refused = 0
   for (let n = 0; n < 24; n++) {
     const at = Math.floor(Math.random() * bytes.length)
-    await assert.rejects(verifyBackup(await written(t, bytes.subarray(0, at))), unusable(/is cut short/), `cut at ${at}`)
+    await assert.rejects(
+      verifyBackup(await written(t, bytes.subarray(0, at))),
+      unusable(/is cut short/),
+      `cut at ${at}`,
+    )
     const flipped = Buffer.from(bytes)
-    flipped[at] = (flipped[at] ?? 0) ^ (1 << n % 8)
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << (n % 8))
     try {
       await verifyBackup(await written(t, flipped))
       // The time in gzip's header is nobody's, nor are bits that fill a byte up (RFC 1952 §2.3, RFC 1951 §3.2.4).
@@ -173,10 +184,11 @@ test('wherever a backup is cut or a bit of it flipped, it is refused, or holds t
   assert.ok(refused > 12, `${refused}`)
 })
 
+const inUse = (error: unknown) => error instanceof StorageError && error.code === 'ERR_FOLDER_IN_USE'
+
 test('restoring refuses a folder that holds anything, and leaves it alone', async (t) => {
   const folder = await aFolder(t)
   await writeFile(join(folder, 'mine'), 'mine')
-  const inUse = (error: unknown) => error instanceof StorageError && error.code === 'ERR_FOLDER_IN_USE'
   await assert.rejects(restoreBackup(backup, folder), inUse)
   await assert.rejects(restoreBackup(backup, join(folder, 'mine')), inUse)
   assert.deepEqual(await readdir(folder), ['mine'])
@@ -208,8 +220,10 @@ for (const where of ['a folder that is not there', 'an empty folder']) {
 test('what is restored is another store: the witness of the old one does not fit it', async (t) => {
   const folder = join(await aFolder(t), 'restored')
   await restoreBackup(backup, folder)
-  const idIn = async (data: string): Promise<string> => await readFile(join(data, 'mooring.json'), 'utf8')
-  assert.notEqual(await idIn(folder), await idIn(join(parent, 'data')))
+  const [old, restored] = await Promise.all(
+    [join(parent, 'data'), folder].map((data) => readFile(join(data, 'mooring.json'), 'utf8')),
+  )
+  assert.notEqual(restored, old)
 })
 
 const WORKER = fileURLToPath(new URL('restore-worker.js', import.meta.url))
@@ -220,9 +234,10 @@ test('a restore that is killed, wherever it is, leaves no folder that a server w
   for (let files = 1; files <= 13; files += 2) {
     const folder = join(within, `restored-${files}`)
     const worker = startChild(t, process.execPath, [WORKER, backup, folder])
-    let ended = false
-    void worker.ended.then(() => (ended = true))
-    while (!ended && (await filesBeside(folder)) < files) await new Promise(setImmediate)
+    const ended = worker.ended.then(() => 'ended' as const)
+    while ((await filesBeside(folder)) < files) {
+      if ((await Promise.race([ended, turn()])) === 'ended') break
+    }
     worker.signal('SIGKILL')
     await worker.ended
     if ((await readdir(within)).includes(`restored-${files}`)) assert.equal(await stockOf(folder), stock.stock)
@@ -230,6 +245,8 @@ test('a restore that is killed, wherever it is, leaves no folder that a server w
   }
   assert.ok(killed > 2, `${killed}`)
 })
+
+const turn = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)))
 
 /** How much of a folder has been restored while it has another name. */
 async function filesBeside(folder: string): Promise<number> {
