@@ -110,12 +110,27 @@ async function* recordsOf({ level }: BackedUp, bounds: KeyBounds, snapshot: Snap
 
 const writeCompressed = (lines: BackupLines, file: FileHandle): Promise<void> =>
   pipeline(
-    Readable.from(lines.all()),
+    Readable.from(inParts(lines.all())),
     createGzip({ level: GZIP_LEVEL }),
     async (compressed: AsyncIterable<Buffer>): Promise<void> => {
       for await (const part of compressed) await file.appendFile(part)
     },
   )
+
+/** Each part is a turn of the thread pool to compress it, so a line of its own would cost more than what is in it. */
+async function* inParts(lines: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let part: Buffer[] = []
+  let size = 0
+  for await (const line of lines) {
+    part.push(line)
+    size += line.length
+    if (size < PART_BYTES) continue
+    yield Buffer.concat(part)
+    part = []
+    size = 0
+  }
+  yield Buffer.concat(part)
+}
 
 /** The lines of a backup, counted and hashed as they go out. */
 class BackupLines {
