@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './admin-commands.ts'
+import { addApiTokenCommands } from './api-token-commands.ts'
 import { addAllowCommands } from './allow-commands.ts'
 import { addApprovalCommands } from './approval-commands.ts'
 import { addBackupCommands } from './backup-commands.ts'
@@ -46,6 +48,8 @@ export function buildProgram(parts: {
   addRecipeCommands(program, run)
   addBackupCommands(program, run)
   addStoreCommands(program, run)
+  addAdminCommands(program, run)
+  addApiTokenCommands(program, run)
   addConfigCommands(program, run)
   return program
 }

@@ -1,3 +1,4 @@
+import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
 import { Credentials } from './credentials.ts'
@@ -40,6 +41,9 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   const allowList = new AllowList(database.level, writes, normalisation)
   const approvals = new Approvals(database.level, writes, normalisation)
   await store.open()
+  const credentials =
+    options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+  const now = options.now ?? (() => new Date())
   await allowList.open()
   await approvals.open()
   return new Registry({
@@ -48,12 +52,12 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     allowList,
     approvals,
     tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
-    credentials:
-      options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    credentials,
+    accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
     log: options.log,
-    now: options.now ?? (() => new Date()),
+    now,
   })
 }

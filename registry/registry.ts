@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose'
+import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
 import type { Admission, AllowList, Approvals } from './admission/index.ts'
 import {
@@ -30,6 +31,7 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly accounts: Accounts
   readonly admission: Admission
   readonly allowList: AllowList
   readonly approvals: Approvals
@@ -45,6 +47,8 @@ export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
+  /** Who administers this over HTTP. */
+  readonly accounts: Accounts
   /** Who may register, beside holding a token. */
   readonly admission: Admission
   readonly allowList: AllowList
@@ -67,6 +71,7 @@ export class Registry {
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.accounts = parts.accounts
     this.admission = parts.admission
     this.allowList = parts.allowList
     this.approvals = parts.approvals

@@ -17,7 +17,10 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   upkeep: { rooms: ['../broker/persistence/index.ts', '../registry/index.ts', '../storage/index.ts'], packages: [] },
   'broker/codec': { rooms: ['../../registry/index.ts'], packages: [] },
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
-  admin: { rooms: ['../registry/index.ts'], packages: ['zod', 'raw-body', 'jose'] },
+  admin: {
+    rooms: ['../registry/index.ts'],
+    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible'],
+  },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {

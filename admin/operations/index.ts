@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { accountOperations } from './accounts.ts'
 import { admissionOperations } from './admission.ts'
 import { backupOperations } from './backups.ts'
 import { deviceOperations } from './devices.ts'
@@ -11,6 +12,7 @@ export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
+export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { TokenVerdict } from './tokens.ts'
@@ -23,6 +25,7 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...accountOperations,
   ...admissionOperations,
   ...serverOperations,
   ...backupOperations,
