@@ -57,7 +57,8 @@ async function signingIdentity(
   { registration }: Config,
   database: Pick<Database, 'folder' | 'created'>,
 ): Promise<{ registrationSecret: Secret; registrationIssuer: string }> {
-  const generate = (name: string, setting: string, make: () => string) => generatedText(database, name, setting, make)
+  const generate = (name: Parameters<typeof generatedText>[1], setting: string, make: () => string) =>
+    generatedText(database, name, setting, make)
   return {
     registrationSecret:
       registration.secret ??

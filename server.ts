@@ -34,6 +34,7 @@ import {
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
+import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -96,11 +97,13 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     closing.add(() => broker.close())
 
+    const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
+      backups,
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
       adminUrls: urls,
       changed: operatorChanged,
@@ -137,9 +140,11 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         version: parts.version,
         connectedClients: () => broker.connectedClients(),
         broker: () => broker.counters(),
+        kept: () => broker.kept(),
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => tls?.cert,
       },

@@ -12,7 +12,13 @@ import { hooksOf } from './hooks.ts'
 import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
 import { peerOf, type Accept, type AcceptBytes } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
-import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
+import {
+  brokerIdOf,
+  DurablePersistence,
+  type BrokerDatabase,
+  type PersistenceCounters,
+  type PersistenceOptions,
+} from './persistence/index.ts'
 import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
 import { LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
@@ -59,6 +65,8 @@ export interface Broker {
   /** Undefined when it was not seen since the start. */
   presenceOf(clientId: string): DevicePresence | undefined
   counters(): Readonly<BrokerCounters>
+  /** What is kept for clients that are away. */
+  kept(): PersistenceCounters & { readonly expiredSessions: number }
   /**
    * Publishes the wills of those who are connected, ends every connection and lets storage finish what was begun. Takes
    * three seconds at most, whatever clients and storage do. The database stays open.
@@ -243,6 +251,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     connectedClients: () => aedes.connectedClients,
     presenceOf: (clientId) => presences.of(clientId),
     counters: () => context.counters,
+    kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),
     close: () => (closing ??= close()),
   }
 }

@@ -84,7 +84,8 @@ function failureOf(error: unknown, command: string): Failure {
   }
   if (error instanceof StorageError) {
     const [what = '', ...wayOut] = error.message.split('\n')
-    return { exitCode: ExitCode.failure, code: error.code, messages: [what], hint: wayOut.join('\n') }
+    const exitCode = error.code === 'ERR_FOLDER_IN_USE' ? ExitCode.conflict : ExitCode.failure
+    return { exitCode, code: error.code, messages: [what], hint: wayOut.join('\n') }
   }
   const message = error instanceof Error ? error.message : String(error)
   return { exitCode: ExitCode.failure, code: 'ERR_FAILED', messages: [message], hint: undefined }

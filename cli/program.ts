@@ -3,6 +3,7 @@ import { addAdminCommands } from './admin-commands.ts'
 import { addApiTokenCommands } from './api-token-commands.ts'
 import { addAllowCommands } from './allow-commands.ts'
 import { addApprovalCommands } from './approval-commands.ts'
+import { addBackupCommands } from './backup-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { examples } from './help.ts'
@@ -10,6 +11,7 @@ import { addKeyCommands } from './key-commands.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
+import { addStoreCommands } from './store-commands.ts'
 import { addTokenCommands } from './token-commands.ts'
 
 /** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
@@ -44,6 +46,8 @@ export function buildProgram(parts: {
   addAllowCommands(program, run)
   addApprovalCommands(program, run)
   addRecipeCommands(program, run)
+  addBackupCommands(program, run)
+  addStoreCommands(program, run)
   addAdminCommands(program, run)
   addApiTokenCommands(program, run)
   addConfigCommands(program, run)

@@ -4,6 +4,7 @@ import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './device
 import { DeviceIndex } from './devices/device-index.ts'
 import { GatheredWrites } from './gathered-writes.ts'
 import { normalised, prefixForms, type Normalisation } from './manufacturer-id.ts'
+import { registryRooms as rooms } from './store-rooms.ts'
 import { StoreWrites } from './store-writes.ts'
 import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
@@ -48,12 +49,7 @@ interface UnsureDevice {
 
 /**
  * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
- * and returns when it is on disk.
- *
- * devices: device ID → device · by-manufacturer-id: normalised manufacturer ID → device ID
- * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key · device-facets: see DeviceIndex
- * registry-meta: `normalisation` → how manufacturer IDs were compared last
+ * and returns when it is on disk. What is where is in `store-rooms.ts`.
  */
 export class RegistryStore {
   readonly #level: StoreLevel
@@ -76,13 +72,13 @@ export class RegistryStore {
     this.#writes = new StoreWrites(writer)
     this.#normalisation = normalisation
     this.#registrations = new GatheredWrites(this.#writes, GATHER_REGISTRATIONS_MS)
-    this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
-    this.#byManufacturerId = level.sublevel('by-manufacturer-id')
-    this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
-    this.#keysByDevice = level.sublevel('keys-by-device')
-    this.#serviceKeys = level.sublevel('service-keys')
+    this.#devices = level.sublevel<string, Device>(rooms.devices, { valueEncoding: 'json' })
+    this.#byManufacturerId = level.sublevel(rooms.byManufacturerId)
+    this.#accessKeys = level.sublevel<string, AccessKey>(rooms.accessKeys, { valueEncoding: 'json' })
+    this.#keysByDevice = level.sublevel(rooms.keysByDevice)
+    this.#serviceKeys = level.sublevel(rooms.serviceKeys)
+    this.#meta = level.sublevel(rooms.meta)
     this.#index = new DeviceIndex(level)
-    this.#meta = level.sublevel('registry-meta')
   }
 
   /**
@@ -91,7 +87,7 @@ export class RegistryStore {
    * @throws {IdsCollide} when the way to compare manufacturer IDs was changed and two devices would now be one.
    */
   async open(): Promise<void> {
-    const rooms = [
+    const all = [
       this.#devices,
       this.#byManufacturerId,
       this.#accessKeys,
@@ -101,7 +97,7 @@ export class RegistryStore {
       this.#index,
     ]
     const openRooms = async (): Promise<void> => {
-      await Promise.all(rooms.map((room) => room.open()))
+      await Promise.all(all.map((room) => room.open()))
     }
     // A database that is opened anew after a failed write leaves its rooms closed. When it is closed again meanwhile,
     // they are opened the next time.

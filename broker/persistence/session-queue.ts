@@ -1,9 +1,10 @@
 import type { Journal } from './journal.ts'
 import { decode } from './message-codec.ts'
 import type { Located, Message, MessageLog } from './message-log.ts'
+import { NO_ID } from './progress.ts'
 import type { QueuedPacket, QueuedPubrel } from './queued-packet.ts'
 import type { Queues } from './queues.ts'
-import { NO_ID, type Entry, type Live, type StoredSession } from './stored-session.ts'
+import type { Entry, Live, StoredSession } from './stored-session.ts'
 
 export interface SessionQueueParts {
   readonly session: StoredSession

@@ -1,4 +1,4 @@
-import type { Operator, ServerStatus } from '../../admin/index.ts'
+import type { BackupSummary, Operator, ServerStatus } from '../../admin/index.ts'
 import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device } from '../../registry/index.ts'
 
@@ -25,6 +25,14 @@ export const A_STATUS: ServerStatus = {
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
 }
 
+export const A_BACKUP: BackupSummary = {
+  file: '/data/backups/mooring-20260102T030405Z.jsonl.gz',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  version: '1.2.3',
+  records: { devices: 1 },
+  files: ['registration-secret'],
+  sha256: 'c'.repeat(64),
+}
 const AN_ACCOUNT = {
   name: 'ops',
   role: 'admin',
@@ -113,6 +121,10 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     listApiTokens: async () => ({ apiTokens: [AN_API_TOKEN] }),
     revokeApiToken: async ({ name }) => ({ revoked: name }),
     status: async () => A_STATUS,
+    createBackup: async ({ to = '/data/backups/mooring-20260102T030405Z.jsonl.gz' } = {}) => ({
+      ...A_BACKUP,
+      file: to,
+    }),
     ...overrides,
   }
 }
