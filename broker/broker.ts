@@ -1,4 +1,4 @@
-import type { DevicePresence, Log, Principal, Registry } from '../registry/index.ts'
+import { Signal, type DevicePresence, type Log, type Principal, type Registry } from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
 import type { Connack } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
@@ -39,8 +39,19 @@ export interface BrokerParts {
   readonly log: Log
 }
 
+/** One client that logged in. */
+export interface ClientNews {
+  readonly clientId: string
+  readonly accessKey: string
+  /** Absent for a service. */
+  readonly deviceId?: string
+  readonly address: string
+}
+
 export interface Broker {
   readonly accept: Accept
+  readonly clientConnected: Signal<ClientNews>
+  readonly clientDisconnected: Signal<ClientNews>
   /** Logged in and not yet gone. */
   connectedClients(): number
   /** Undefined when it was not seen since the start. */
@@ -125,6 +136,10 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   })
 
   const presences = new Presences((clientId) => aedes.clients[clientId])
+  const reportFault = (error: unknown): void =>
+    log.error({ event: 'listener-failed', error }, 'A listener of the broker failed.')
+  const clientConnected = new Signal<ClientNews>(reportFault)
+  const clientDisconnected = new Signal<ClientNews>(reportFault)
   const earlyCommands = new EarlyCommands(aedes, context.wheel)
   const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
@@ -141,11 +156,13 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     client.peer.ticket.loggedIn()
     presences.entered(client)
     context.counters.logins += 1
+    clientConnected.emit(newsOf(client))
     if (tellsLogins) log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
   })
   aedes.on('clientDisconnect', (client: Connection) => {
     earlyCommands.drop(client)
     presences.left(client)
+    clientDisconnected.emit(newsOf(client))
   })
   for (const event of ['clientError', 'connectionError']) aedes.on(event, explainEnd)
 
@@ -221,6 +238,8 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
 
   return {
     accept,
+    clientConnected,
+    clientDisconnected,
     connectedClients: () => aedes.connectedClients,
     presenceOf: (clientId) => presences.of(clientId),
     counters: () => context.counters,
@@ -231,6 +250,13 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
 /** A login that is being decided is not: its secret is looked at when that is done. */
 const isOlder = (principal: Principal | undefined, secretVersion: number): boolean =>
   principal?.kind === 'device' && (principal.secretVersion ?? 0) < secretVersion
+
+const newsOf = ({ id, accessKey, principal, peer }: Connection): ClientNews => ({
+  clientId: id ?? '',
+  accessKey: accessKey ?? '',
+  ...(principal?.kind === 'device' ? { deviceId: principal.deviceId } : {}),
+  address: peer.address,
+})
 
 const keptOut = (milliseconds: number): string =>
   `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -1,4 +1,5 @@
 export * from './access-key.ts'
+export * from './accounts/index.ts'
 export * from './acl.ts'
 export * from './address-list.ts'
 export * from './admission/index.ts'

@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose'
+import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
 import { addressListProblem, isInNetworks } from './address-list.ts'
 import type { Admission, AllowList, Approvals } from './admission/index.ts'
@@ -34,6 +35,7 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly accounts: Accounts
   readonly admission: Admission
   readonly allowList: AllowList
   readonly approvals: Approvals
@@ -53,6 +55,8 @@ export class Registry {
   readonly acl: AccessControl
   /** What an operator does with devices. */
   readonly devices: Devices
+  /** Who administers this over HTTP. */
+  readonly accounts: Accounts
   /** Who may register, beside holding a token. */
   readonly admission: Admission
   readonly allowList: AllowList
@@ -74,6 +78,7 @@ export class Registry {
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.accounts = parts.accounts
     this.admission = parts.admission
     this.allowList = parts.allowList
     this.approvals = parts.approvals

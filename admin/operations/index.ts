@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { deviceChangeOperations } from './device-changes.ts'
+import { accountOperations } from './accounts.ts'
 import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
@@ -12,6 +13,7 @@ export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
 export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
+export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { TokenVerdict } from './tokens.ts'
@@ -25,6 +27,7 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...deviceChangeOperations,
+  ...accountOperations,
   ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>

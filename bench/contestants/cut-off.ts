@@ -26,6 +26,8 @@ const env = {
   MOORING_DATA: values.data,
   MOORING_LISTEN_MQTT: free,
   MOORING_LISTEN_HTTP: free,
+  MOORING_REGISTRATION_SECRET: 'b'.repeat(64),
+  MOORING_REGISTRATION_ISSUER: 'bench',
   MOORING_LIMITS_PERADDRESS: `${2 * count}`,
   MOORING_LIMITS_CONNECTIONS: `${2 * count}`,
 }
@@ -83,6 +85,8 @@ async function fill(folder: string): Promise<{ id: string; accessKey: string }[]
 
 async function logIn({ id, accessKey }: { id: string; accessKey: string }): Promise<void> {
   const socket = connect(server.addresses.mqtt?.port ?? 0, '127.0.0.1')
+  // A reset is a way to be disconnected too.
+  socket.on('error', () => {})
   sockets.set(id, socket)
   await once(socket, 'connect')
   const password = Buffer.from(secret.reveal())

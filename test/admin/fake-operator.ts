@@ -25,6 +25,20 @@ export const A_STATUS: ServerStatus = {
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
 }
 
+const AN_ACCOUNT = {
+  name: 'ops',
+  role: 'admin',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  passwordChangedAt: '2026-01-02T03:04:05.678Z',
+} as const
+
+const AN_API_TOKEN = {
+  name: 'ci',
+  role: 'operator',
+  scopes: ['devices', 'tokens:read'],
+  createdAt: '2026-01-02T03:04:05.678Z',
+} as const
+
 async function device({ device: id }: { device: string }): Promise<Device> {
   if (id === A_DEVICE.id || id === A_DEVICE.manufacturerId) return A_DEVICE
   throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(id)}.`)
@@ -85,6 +99,19 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       ...(after === undefined ? { next: A_DEVICE.id } : {}),
     }),
     deleteDevice: device,
+    createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),
+    setAccountPassword: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    setAccountRole: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    removeAccount: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    createSetupCode: async () => ({
+      code: 'ABCD-2345',
+      expiresAt: '2026-01-02T04:04:05.678Z',
+      urls: ['http://127.0.0.1:8080/admin/'],
+    }),
+    createApiToken: async (request) => ({ ...AN_API_TOKEN, ...request, token: 'mooring_abc' }),
+    listApiTokens: async () => ({ apiTokens: [AN_API_TOKEN] }),
+    revokeApiToken: async ({ name }) => ({ revoked: name }),
     status: async () => A_STATUS,
     ...overrides,
   }

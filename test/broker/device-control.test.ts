@@ -62,6 +62,7 @@ test('a quarantined device gets in with a will, and the will is not published', 
   const hearing = await reader(broker, 'everything')
   await hearing.subscribe('#', 2)
   const [quarantined, other] = [await broker.device(1, will(1)), await broker.device(2, will(2))]
+  await quarantined.ping()
   quarantined.stream.destroy()
   await quarantined.closed
   other.stream.destroy()
