@@ -135,11 +135,11 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     },
   })
 
-  const presences = new Presences((clientId) => aedes.clients[clientId])
   const reportFault = (error: unknown): void =>
     log.error({ event: 'listener-failed', error }, 'A listener of the broker failed.')
   const clientConnected = new Signal<ClientNews>(reportFault)
   const clientDisconnected = new Signal<ClientNews>(reportFault)
+  const presences = new Presences((clientId) => aedes.clients[clientId])
   const earlyCommands = new EarlyCommands(aedes, context.wheel)
   const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
@@ -161,8 +161,8 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   })
   aedes.on('clientDisconnect', (client: Connection) => {
     earlyCommands.drop(client)
-    presences.left(client)
     clientDisconnected.emit(newsOf(client))
+    presences.left(client)
   })
   for (const event of ['clientError', 'connectionError']) aedes.on(event, explainEnd)
 
@@ -247,16 +247,15 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   }
 }
 
-/** A login that is being decided is not: its secret is looked at when that is done. */
-const isOlder = (principal: Principal | undefined, secretVersion: number): boolean =>
-  principal?.kind === 'device' && (principal.secretVersion ?? 0) < secretVersion
-
 const newsOf = ({ id, accessKey, principal, peer }: Connection): ClientNews => ({
   clientId: id ?? '',
   accessKey: accessKey ?? '',
   ...(principal?.kind === 'device' ? { deviceId: principal.deviceId } : {}),
   address: peer.address,
 })
+/** A login that is being decided is not: its secret is looked at when that is done. */
+const isOlder = (principal: Principal | undefined, secretVersion: number): boolean =>
+  principal?.kind === 'device' && (principal.secretVersion ?? 0) < secretVersion
 
 const keptOut = (milliseconds: number): string =>
   `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -53,10 +53,10 @@ export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
-  /** What an operator does with devices. */
-  readonly devices: Devices
   /** Who administers this over HTTP. */
   readonly accounts: Accounts
+  /** What an operator does with devices. */
+  readonly devices: Devices
   /** Who may register, beside holding a token. */
   readonly admission: Admission
   readonly allowList: AllowList

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { deviceChangeOperations } from './device-changes.ts'
 import { accountOperations } from './accounts.ts'
+import { deviceChangeOperations } from './device-changes.ts'
 import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
@@ -26,8 +26,8 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
-  ...deviceChangeOperations,
   ...accountOperations,
+  ...deviceChangeOperations,
   ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>

@@ -20,12 +20,12 @@ export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
-  /** Whether a device is connected; absent when no broker runs. */
-  readonly presence?: (deviceId: string) => DevicePresence | undefined
   /** Where people can reach the admin API of the running server; absent when none runs. */
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */
   readonly changed?: Signal<OperatorChange>
+  /** Whether a device is connected; absent when no broker runs. */
+  readonly presence?: (deviceId: string) => DevicePresence | undefined
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
