@@ -84,10 +84,10 @@ export function addDeviceCommands(program: Command, run: Run): void {
     )
 
   bulkCommand(device, 'tag', 'set and remove tags', [
-    'mooring device tag A1-0001 --set line=3 --remove trial',
-    'mooring device tag --prefix A1- --set line=3 --yes',
+    'mooring device tag A1-0001 --add line=3 --remove trial',
+    'mooring device tag --prefix A1- --add line=3 --yes',
   ])
-    .option('--set <key=value>', 'takes the place of all tags with this key; may be given more than once', collect)
+    .option('--add <key=value>', 'takes the place of all tags with this key; may be given more than once', collect)
     .option('--remove <key>', 'removes all tags with this key; may be given more than once', collect)
     .action((id: string | undefined, options: TagOptions, command: Command) =>
       run(command, (session) => change(session, id, options, tagChange(options))),
@@ -128,7 +128,7 @@ interface RotateOptions extends ChangeOptions {
 }
 
 interface TagOptions extends ChangeOptions {
-  readonly set?: readonly string[]
+  readonly add?: readonly string[]
   readonly remove?: readonly string[]
 }
 
@@ -228,11 +228,11 @@ async function change(
   })
 }
 
-function tagChange({ set = [], remove = [] }: TagOptions): Extract<DeviceChangeRequest, { kind: 'tag' }> {
-  if (set.length === 0 && remove.length === 0) throw usageError('say what is to change: --set key=value, --remove key')
-  const tags = set.map((pair) => {
+function tagChange({ add = [], remove = [] }: TagOptions): Extract<DeviceChangeRequest, { kind: 'tag' }> {
+  if (add.length === 0 && remove.length === 0) throw usageError('say what is to change: --add key=value, --remove key')
+  const tags = add.map((pair) => {
     const at = pair.indexOf('=')
-    if (at < 1) throw usageError(`--set ${JSON.stringify(pair)} is not of the form key=value`)
+    if (at < 1) throw usageError(`--add ${JSON.stringify(pair)} is not of the form key=value`)
     return { key: pair.slice(0, at), value: pair.slice(at + 1) }
   })
   return { kind: 'tag', set: tags, remove: [...remove] }
