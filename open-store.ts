@@ -36,10 +36,13 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
     const registry = await openRegistry(watched, {
       ...(await signingIdentity(config, database)),
       recipe,
+      registrationMode: config.registration.mode,
+      normalisation: config.registration.manufacturerIds,
       topicRoot: config.mqtt.topicRoot,
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,
     })
     return { database, registry }
