@@ -296,7 +296,7 @@ export class Outbox implements Live {
       this.#recipient.output.acknowledge(PacketType.PUBREL, entry.messageId)
       return
     }
-    const packet = { ...item, payload: bytesIn(item.payload) }
+    const packet = withBytes(item)
     if (this.#recipient.mayReceive(packet) !== null) return this.#send(entry, encode(packet, entry.qos))
     this.#sent = entry.sequence
     const { messageId } = entry
@@ -381,7 +381,11 @@ export class Outbox implements Live {
 
 const answerTo = (qos: Qos): number => (qos === 1 ? PUBACK : PUBREC)
 
-const bytesIn = (payload: Buffer | string): Buffer => (typeof payload === 'string' ? Buffer.from(payload) : payload)
+const withBytes = (packet: QueuedPacket): StoredPublish =>
+  hasBytes(packet) ? packet : { ...packet, payload: Buffer.from(packet.payload) }
+
+const hasBytes = (packet: QueuedPacket): packet is QueuedPacket & { readonly payload: Buffer } =>
+  typeof packet.payload !== 'string'
 
 const isOf = ({ message }: Entry, { brokerId, brokerCounter }: PublishPacket): boolean =>
   message?.brokerCounter === brokerCounter && message.brokerId === brokerId

@@ -127,7 +127,7 @@ export function readEntry(
 
 function packetAt({ bytes, at }: Located, { qos, messageId }: Entry, message: Message): QueuedPacket {
   const { topic, payload, retain, properties, messageExpiry } = decode(bytes, at)
-  return {
+  const packet: QueuedPacket = {
     cmd: 'publish',
     topic,
     payload,
@@ -137,6 +137,10 @@ function packetAt({ bytes, at }: Located, { qos, messageId }: Entry, message: Me
     brokerId: message.brokerId,
     brokerCounter: message.brokerCounter,
     messageId: messageId === NO_ID ? undefined : messageId,
+  }
+  if (properties === undefined && messageExpiry === undefined) return packet
+  return {
+    ...packet,
     ...(properties === undefined ? {} : { properties }),
     ...(messageExpiry === undefined ? {} : { messageExpiry }),
   }
