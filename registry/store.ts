@@ -30,8 +30,8 @@ export interface DevicePage {
   readonly next?: string
 }
 
-/** A page ends when so many records were looked at, however few of them were wanted: 20 to 40 ms. */
-const MOST_LOOKED_AT = 2000
+/** A page ends when so many records were looked at, however few of them were wanted. */
+const MOST_LOOKED_AT = 500
 
 /** As many devices are put into the index with one write. */
 const INDEXED_TOGETHER = 1000
