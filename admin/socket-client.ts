@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import getRawBody from 'raw-body'
 import { z } from 'zod'
 import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
-import type { OperatorCommand } from './operator-requests.ts'
-import type { Operator } from './operator.ts'
+import type { OperationName, Operator } from './operations/index.ts'
+import { operatorOf } from './operator.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
 /** `denied`: this user may not open the socket. `unreachable`: the server went away or does not answer. `failed`: it answered with a fault. */
@@ -44,28 +44,8 @@ export async function connectOperator(folder: string, timeouts: Timeouts = {}): 
   const { connectMs, answerMs } = { ...timeoutDefaults, ...timeouts }
   if (!(await someoneListens(folder, connectMs))) return undefined
 
-  async function ask<C extends OperatorCommand>(command: C, request: unknown = {}): Promise<AnswerOf<C>> {
-    // The other end is the same program, and its answer to a command is what the method of that name returns.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return (await send(folder, command, request, answerMs)) as AnswerOf<C>
-  }
-  return {
-    createToken: (request) => ask('createToken', request),
-    verifyToken: (request) => ask('verifyToken', request),
-    createServiceKey: (request) => ask('createServiceKey', request),
-    listServiceKeys: () => ask('listServiceKeys'),
-    deleteServiceKey: (request) => ask('deleteServiceKey', request),
-    listDevices: (request) => ask('listDevices', request),
-    getDevice: (request) => ask('getDevice', request),
-    disableDevice: (request) => ask('disableDevice', request),
-    enableDevice: (request) => ask('enableDevice', request),
-    rotateDevice: (request) => ask('rotateDevice', request),
-    deleteDevice: (request) => ask('deleteDevice', request),
-    status: () => ask('status'),
-  }
+  return operatorOf((name, request) => send(folder, name, request, answerMs))
 }
-
-type AnswerOf<C extends OperatorCommand> = Awaited<ReturnType<Operator[C]>>
 
 async function someoneListens(folder: string, timeoutMs: number): Promise<boolean> {
   try {
@@ -86,12 +66,12 @@ async function someoneListens(folder: string, timeoutMs: number): Promise<boolea
   }
 }
 
-async function send(folder: string, command: OperatorCommand, request: unknown, timeoutMs: number): Promise<unknown> {
+async function send(folder: string, operation: OperationName, request: unknown, timeoutMs: number): Promise<unknown> {
   const deadline = AbortSignal.timeout(timeoutMs)
   let status: number
   let answer: unknown
   try {
-    const { statusCode, text } = await post(folder, command, JSON.stringify(request), deadline)
+    const { statusCode, text } = await post(folder, operation, JSON.stringify(request), deadline)
     status = statusCode
     answer = JSON.parse(text)
   } catch (error) {
@@ -103,7 +83,7 @@ async function send(folder: string, command: OperatorCommand, request: unknown, 
 
 async function post(
   folder: string,
-  command: OperatorCommand,
+  operation: OperationName,
   body: string,
   deadline: AbortSignal,
 ): Promise<{ statusCode: number; text: string }> {
@@ -113,7 +93,7 @@ async function post(
       const request = httpRequest({
         socketPath: address.path,
         method: 'POST',
-        path: `/${command}`,
+        path: `/${operation}`,
         headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
         agent: false,
         signal: deadline,
@@ -137,6 +117,10 @@ const refusalCodes = {
   ERR_MANUFACTURER_ID_MISSING: true,
   ERR_REGISTRATION_TOKEN_INVALID: true,
   ERR_DEVICE_ALREADY_REGISTERED: true,
+  ERR_NOT_IN_ALLOW_LIST: true,
+  ERR_APPROVAL_PENDING: true,
+  ERR_REGISTRATION_REFUSED: true,
+  ERR_ADMISSION_UNDECIDED: true,
   ERR_CREDENTIALS_INVALID: true,
   ERR_NOT_FOUND: true,
   ERR_CONFLICT: true,

@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from 'node:path'
 import getRawBody from 'raw-body'
 import { RegistryError, type Log, type RegistryErrorCode } from '../registry/index.ts'
-import { isOperatorCommand, operatorCommands, type OperatorCommand } from './operator-requests.ts'
-import type { Operator } from './operator.ts'
+import { believed, isOperationName, type OperationName, type Operator } from './operations/index.ts'
+import { askOperator, operationNamed } from './operator.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -13,19 +13,15 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** What is under way when the server closes may finish within this time. */
 const CLOSE_GRACE_MS = 2_000
 
-/** Asking changes nothing, so it is not news. */
-const READ_ONLY: ReadonlySet<OperatorCommand> = new Set<OperatorCommand>([
-  'verifyToken',
-  'listServiceKeys',
-  'listDevices',
-  'getDevice',
-  'status',
-])
-
-const statusOf = {
+/** HTTP status of each refusal. A new code does not compile until it is answered here. */
+export const statusOf = {
   ERR_MANUFACTURER_ID_MISSING: 400,
   ERR_REGISTRATION_TOKEN_INVALID: 403,
   ERR_DEVICE_ALREADY_REGISTERED: 409,
+  ERR_NOT_IN_ALLOW_LIST: 403,
+  ERR_APPROVAL_PENDING: 403,
+  ERR_REGISTRATION_REFUSED: 403,
+  ERR_ADMISSION_UNDECIDED: 503,
   ERR_CREDENTIALS_INVALID: 403,
   ERR_NOT_FOUND: 404,
   ERR_CONFLICT: 409,
@@ -47,7 +43,7 @@ class BadRequest extends Error {
 }
 
 /**
- * Answers `POST /<command>` with JSON over `<folder>/admin.sock`. Whoever may open the file is the operator: it has mode
+ * Answers `POST /<operation>` with JSON over `<folder>/admin.sock`. Whoever may open the file is the operator: it has mode
  * 0600 and lies in a folder of mode 0700.
  *
  * Only the holder of the store's lock may call this, and must close it before the store: a socket file that is already
@@ -110,10 +106,12 @@ async function stop(server: Server): Promise<void> {
 
 async function answer(request: IncomingMessage, response: ServerResponse, operator: Operator, log: Log): Promise<void> {
   try {
-    const command = commandOf(request)
-    const body = await bodyOf(request)
-    const result = await operatorCommands[command](operator, body)
-    if (!READ_ONLY.has(command)) log.info({ event: 'operator-command', command }, 'an operator changed something')
+    const name = nameOf(request)
+    const operation = operationNamed(name)
+    const result = await askOperator(operator, name, believed(operation, await bodyOf(request)))
+    // Asking changes nothing, so it is not news.
+    if (operation.role !== 'viewer')
+      log.info({ event: 'operator-command', command: name }, 'an operator changed something')
     send(response, 200, result)
   } catch (error) {
     const { status, code, message } = refusalOf(error)
@@ -123,9 +121,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, operat
   }
 }
 
-function commandOf(request: IncomingMessage): OperatorCommand {
+function nameOf(request: IncomingMessage): OperationName {
   const name = (request.url ?? '/').slice(1)
-  if (!isOperatorCommand(name)) {
+  if (!isOperationName(name)) {
     throw new BadRequest(
       404,
       'ERR_COMMAND_UNKNOWN',

@@ -94,6 +94,10 @@ const exitCodeOf = {
   ERR_MANUFACTURER_ID_MISSING: ExitCode.usage,
   ERR_REGISTRATION_TOKEN_INVALID: ExitCode.refused,
   ERR_DEVICE_ALREADY_REGISTERED: ExitCode.conflict,
+  ERR_NOT_IN_ALLOW_LIST: ExitCode.refused,
+  ERR_APPROVAL_PENDING: ExitCode.refused,
+  ERR_REGISTRATION_REFUSED: ExitCode.refused,
+  ERR_ADMISSION_UNDECIDED: ExitCode.failure,
   ERR_CREDENTIALS_INVALID: ExitCode.refused,
   ERR_NOT_FOUND: ExitCode.notFound,
   ERR_CONFLICT: ExitCode.conflict,
@@ -108,9 +112,11 @@ const exitCodeOfAdmin = {
   failed: ExitCode.failure,
 } as const satisfies Record<AdminErrorReason, number>
 
+const LISTED = new Set(['device', 'key', 'admin', 'apitoken'])
+
 function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   const group = command.split(' ')[0]
-  if (code === 'ERR_NOT_FOUND' && (group === 'device' || group === 'key')) return `What there is: mooring ${group} list`
+  if (code === 'ERR_NOT_FOUND' && LISTED.has(group ?? '')) return `What there is: mooring ${group} list`
   if (code === 'ERR_CONFLICT' && command === 'key create') return 'Take another name, or first: mooring key delete NAME'
   if (code === 'ERR_BUSY') return 'Try again in a few seconds.'
   if (code === 'ERR_STORE_UNAVAILABLE')

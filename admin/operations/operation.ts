@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import { RegistryError, type Registry, type Role, type Signal } from '../../registry/index.ts'
+import type { ServerStatus } from './server.ts'
+
+/** Who asks, for the journal and the log. Whoever may open the socket file owns the machine's side of Mooring. */
+export type Caller =
+  | { readonly kind: 'shell' }
+  | { readonly kind: 'account' | 'api-token'; readonly name: string; readonly address: string }
+
+/** Something was changed; nothing in it is a secret. */
+export interface OperatorChange {
+  readonly operation: string
+  /** What the operation was about, in the words of the caller: a device, a name. */
+  readonly target: string
+  readonly by: Caller
+}
+
+/** What operations act on. */
+export interface OperatorParts {
+  readonly registry: Registry
+  /** Facts about the running server; asked anew each time. */
+  readonly status: () => ServerStatus
+  /** Where people can reach the admin API of the running server; absent when none runs. */
+  readonly adminUrls?: () => readonly string[]
+  /** Told of every change; nobody is when it is absent. */
+  readonly changed?: Signal<OperatorChange>
+}
+
+/** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  readonly path: string
+}
+
+/**
+ * One thing an operator can ask. Its schemas are the single source of validation, of the types and of the OpenAPI
+ * document. What the values mean (is it a topic filter, is there such a device) is the registry's to say, so that it says
+ * the same whichever way the request came.
+ */
+export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType = z.ZodType> {
+  /** One line, for the documentation. */
+  readonly summary: string
+  readonly route: Route
+  /** The least role that may. A viewer's operations change nothing. */
+  readonly role: Role
+  readonly request: Q
+  readonly answer: A
+  /** @throws {RegistryError} when it is refused. */
+  call(parts: OperatorParts, request: z.output<Q>, caller: Caller): Promise<z.input<A>>
+}
+
+/** Ties the types of the parts together. */
+export const operation = <Q extends z.ZodType, A extends z.ZodType>(parts: Operation<Q, A>): Operation<Q, A> => parts
+
+/** Untrusted JSON in; out comes a request that an operation may believe. */
+export function believed<Q extends z.ZodType>({ request }: Pick<Operation<Q>, 'request'>, body: unknown): z.output<Q> {
+  const { success, data, error } = request.safeParse(body)
+  if (success) return data
+  throw new RegistryError('ERR_INPUT_INVALID', z.prettifyError(error).replaceAll(/\s+/g, ' '))
+}
+
+/** A request without fields. */
+export const nothing = z.strictObject({})

@@ -1,0 +1,31 @@
+import { z } from 'zod'
+import { nothing, operation } from './operation.ts'
+
+const serverStatus = z
+  .object({
+    version: z.string(),
+    node: z.string().meta({ description: 'Version of Node.js, without the `v`.' }),
+    pid: z.int(),
+    startedAt: z.iso.datetime(),
+    uptimeSeconds: z.number(),
+    data: z.string().meta({ description: 'Absolute path of the data folder.' }),
+    connectedClients: z.int(),
+    listeners: z
+      .record(z.string(), z.string())
+      .meta({ description: '`host:port` of every listener that is on, by its name in the configuration.' }),
+  })
+  .readonly()
+  .meta({ id: 'ServerStatus' })
+
+export type ServerStatus = z.output<typeof serverStatus>
+
+export const serverOperations = {
+  status: operation({
+    summary: 'Show the state of the running server.',
+    route: { method: 'GET', path: '/status' },
+    role: 'viewer',
+    request: nothing,
+    answer: serverStatus,
+    call: async ({ status }) => status(),
+  }),
+}

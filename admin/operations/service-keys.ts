@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import type { ServiceKey } from '../../registry/index.ts'
+import { nothing, operation } from './operation.ts'
+
+const filters = z.array(z.string())
+
+const rules = z.object({
+  publish: filters.readonly(),
+  subscribe: filters.readonly(),
+  deny: filters.readonly(),
+})
+
+/** A service key without the hash of its secret. */
+const serviceKeySummary = z
+  .object({ name: z.string(), accessKey: z.string(), rules, createdAt: z.iso.datetime(), disabled: z.boolean() })
+  .meta({ id: 'ServiceKey' })
+
+export type ServiceKeySummary = z.output<typeof serviceKeySummary>
+
+export const serviceKeyOperations = {
+  createServiceKey: operation({
+    summary:
+      "Create an access key for the operator's own software. Without rules it reaches everything under the topic root.",
+    route: { method: 'POST', path: '/service-keys' },
+    role: 'admin',
+    request: z.strictObject({
+      name: z.string(),
+      rules: z.strictObject({
+        publish: filters.exactOptional(),
+        subscribe: filters.exactOptional(),
+        deny: filters.exactOptional(),
+      }),
+      secret: z.string().exactOptional().meta({ description: 'Minted when absent.' }),
+    }),
+    answer: z.object({ name: z.string(), accessKey: z.string(), accessSecret: z.string() }),
+    async call({ registry }, request) {
+      const credentials = await registry.createServiceKey(request)
+      return { ...credentials, accessSecret: credentials.accessSecret.reveal() }
+    },
+  }),
+
+  listServiceKeys: operation({
+    summary: 'List service keys.',
+    route: { method: 'GET', path: '/service-keys' },
+    role: 'viewer',
+    request: nothing,
+    answer: z.object({ keys: z.array(serviceKeySummary).readonly() }),
+    async call({ registry }) {
+      const keys = await registry.listServiceKeys()
+      return { keys: keys.map(summaryOf) }
+    },
+  }),
+
+  deleteServiceKey: operation({
+    summary: 'Delete a service key and end its connections.',
+    route: { method: 'DELETE', path: '/service-keys/{key}' },
+    role: 'admin',
+    request: z.strictObject({ key: z.string().meta({ description: 'Its name or its access key.' }) }),
+    answer: z.object({ deleted: z.string() }),
+    async call({ registry }, { key }) {
+      await registry.deleteServiceKey(key)
+      return { deleted: key }
+    },
+  }),
+}
+
+const summaryOf = ({ name, accessKey, rules: given, createdAt, disabled }: ServiceKey): ServiceKeySummary => ({
+  name,
+  accessKey,
+  rules: given,
+  createdAt,
+  disabled,
+})
