@@ -120,8 +120,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const { accept, acceptBytes } = broker
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
-    if (mqtt !== undefined)
+    if (mqtt !== undefined) {
       listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, log }))
+    }
     if (mqtts !== undefined && tls !== undefined) {
       listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log }))
     }

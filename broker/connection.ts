@@ -4,6 +4,7 @@ import type { Principal } from '../registry/index.ts'
 import type { AedesClient, Message, PublishPacket, Qos, StoredPublish, Subscription } from './aedes-internals.d.ts'
 import type { ByteStream, Conn, StreamListener } from './byte-stream.ts'
 import {
+  checkFirst,
   checkFlags,
   MQTT_3_1_1,
   PacketType,
@@ -117,8 +118,6 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, St
   get conn(): Conn {
     return this.stream.conn
   }
-
-  // ---- what its stream tells
 
   data(bytes: Buffer, end: number): void {
     this.input.data(bytes, end)
@@ -400,10 +399,4 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, St
   emptyOutgoingQueue(done: (error?: Error | null) => void): void {
     callbackify(() => this.context.persistence.emptyQueue(this.id ?? ''))(done)
   }
-}
-
-/** [MQTT-3.1.0-1] */
-function checkFirst(header: FixedHeader): void {
-  if (header.type !== PacketType.CONNECT) throw new ProtocolError('the first packet is not CONNECT')
-  checkFlags(header, MQTT_3_1_1)
 }
