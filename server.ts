@@ -14,6 +14,7 @@ import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.t
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
   createRegistrationApp,
+  jwksPage,
   listenHttp,
   type HttpListener,
   type ReadinessCheck,
@@ -99,7 +100,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       log.error({ event: 'listener-failed', error }, 'A listener of the registration failed.'),
     )
     const registrations = countRegistrations(registrationEnded)
-    const pages = metricsPages({
+    const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
       sources: {
@@ -113,6 +114,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         certificate: () => tls?.cert,
       },
     })
+    const pages = [...metrics, jwksPage(registry)]
     const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
     const web = {
       app,

@@ -34,6 +34,10 @@ const returnCodeFor = {
   ERR_MANUFACTURER_ID_MISSING: ReturnCode.NOT_AUTHORIZED,
   ERR_REGISTRATION_TOKEN_INVALID: ReturnCode.NOT_AUTHORIZED,
   ERR_DEVICE_ALREADY_REGISTERED: ReturnCode.NOT_AUTHORIZED,
+  ERR_TOKEN_REVOKED: ReturnCode.NOT_AUTHORIZED,
+  ERR_TOKEN_EXHAUSTED: ReturnCode.NOT_AUTHORIZED,
+  ERR_TOKEN_NOT_FOR_DEVICE: ReturnCode.NOT_AUTHORIZED,
+  ERR_RATE_LIMITED: ReturnCode.SERVER_UNAVAILABLE,
 } as const satisfies Record<RegistryErrorCode, ReturnCode>
 
 /** What the client is told. A fault of ours is 3, so that the device tries again; 4 and 5 make some give up for good. */

@@ -1,10 +1,12 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { MAX_DEVICES_PER_PAGE, type Operator } from '../admin/index.ts'
 import type { Device } from '../registry/index.ts'
+import { parseSeconds } from './duration.ts'
 import { usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import type { Run, Session } from './session.ts'
+import { parseTag } from './token-options.ts'
 
 const DEFAULT_PAGE = 100
 
@@ -49,6 +51,20 @@ export function addDeviceCommands(program: Command, run: Run): void {
     .argument('<device>', EITHER_ID)
     .description('give it a new access secret and print it, once; the old one stops working')
     .action((id: string, _options: unknown, command: Command) => run(command, (session) => rotateDevice(session, id)))
+
+  device
+    .command('readmit')
+    .argument('[device]', EITHER_ID)
+    .option('--tag <key=value>', 'every device with this tag instead')
+    .requiredOption('--for <duration>', 'how long, at most 30d')
+    .description('let it register again and keep its ID, until it has logged in with what it got')
+    .addHelpText(
+      'after',
+      examples('mooring device readmit A1-0001 --for 30m', 'mooring device readmit --tag line=3 --for 12h'),
+    )
+    .action((id: string | undefined, options: ReadmitOptions, command: Command) =>
+      run(command, (session) => readmit(session, id, options)),
+    )
 
   device
     .command('delete')
@@ -129,6 +145,23 @@ async function rotateDevice(session: Session, id: string): Promise<void> {
     ]),
   )
   session.output.note('The secret is shown this once; only a hash of it is kept.')
+}
+
+interface ReadmitOptions {
+  readonly tag?: string
+  readonly for: string
+}
+
+async function readmit(session: Session, id: string | undefined, options: ReadmitOptions): Promise<void> {
+  const forSeconds = parseSeconds('--for', options.for)
+  if ((id === undefined) === (options.tag === undefined)) throw usageError('name a device, or a --tag')
+  if (id !== undefined) {
+    await change(session, 'readmitted', (operator) => operator.readmitDevice({ device: id, forSeconds }))
+    return
+  }
+  const tag = parseTag(options.tag ?? '')
+  const answer = await session.withOperator((operator) => operator.readmitDevices({ tag, forSeconds }))
+  session.output.answer(answer, () => `readmitted ${answer.readmitted} devices`)
 }
 
 async function deleteDevice(session: Session, id: string, confirmed: boolean): Promise<void> {

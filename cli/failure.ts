@@ -94,6 +94,10 @@ const exitCodeOf = {
   ERR_MANUFACTURER_ID_MISSING: ExitCode.usage,
   ERR_REGISTRATION_TOKEN_INVALID: ExitCode.refused,
   ERR_DEVICE_ALREADY_REGISTERED: ExitCode.conflict,
+  ERR_TOKEN_REVOKED: ExitCode.refused,
+  ERR_TOKEN_EXHAUSTED: ExitCode.refused,
+  ERR_TOKEN_NOT_FOR_DEVICE: ExitCode.refused,
+  ERR_RATE_LIMITED: ExitCode.failure,
   ERR_CREDENTIALS_INVALID: ExitCode.refused,
   ERR_NOT_FOUND: ExitCode.notFound,
   ERR_CONFLICT: ExitCode.conflict,
@@ -110,7 +114,9 @@ const exitCodeOfAdmin = {
 
 function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   const group = command.split(' ')[0]
-  if (code === 'ERR_NOT_FOUND' && (group === 'device' || group === 'key')) return `What there is: mooring ${group} list`
+  const listed = ['device', 'key', 'token', 'signing-key']
+  if (code === 'ERR_NOT_FOUND' && group !== undefined && listed.includes(group))
+    return `What there is: mooring ${group} list`
   if (code === 'ERR_CONFLICT' && command === 'key create') return 'Take another name, or first: mooring key delete NAME'
   if (code === 'ERR_BUSY') return 'Try again in a few seconds.'
   if (code === 'ERR_STORE_UNAVAILABLE')

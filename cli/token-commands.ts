@@ -1,14 +1,16 @@
 import type { Command } from 'commander'
 import type { TokenVerdict } from '../admin/index.ts'
-import { parseDuration } from '../config.ts'
 import { deviceUrls, parseAddresses } from './addresses.ts'
+import { parseSeconds } from './duration.ts'
 import { ExitCode, usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable, printableLines, type Output } from './output.ts'
 import type { Run, Session } from './session.ts'
+import { addTermsOptions, termsOf, type TermsOptions } from './token-options.ts'
+import { addTokenRecordCommands } from './token-record-commands.ts'
 
 /** Claims that Mooring sets or checks itself. Source: docs/contract.md §2; RFC 7519 §4.1. */
-const RESERVED_CLAIMS = new Set(['url', 'mqtt', 'iss', 'iat', 'exp', 'nbf'])
+const RESERVED_CLAIMS = new Set(['url', 'mqtt', 'iss', 'iat', 'exp', 'nbf', 'jti'])
 
 export function addTokenCommands(program: Command, run: Run): void {
   const token = program
@@ -16,9 +18,9 @@ export function addTokenCommands(program: Command, run: Run): void {
     .alias('tokens')
     .description('registration tokens: what is flashed into every device')
 
-  token
-    .command('create')
-    .description('print a registration token')
+  addTermsOptions(token.command('create'))
+    .description('print a registration token, and keep what it permits')
+    .option('--name <name>', 'what it is called: letters, digits, ".", "_" and "-" (default: its ID)')
     .option('--url <url>', 'where devices register (default: from the listeners)')
     .option('--mqtt-url <url>', 'where they connect afterwards (default: from the listeners)')
     .option('--expires <duration>', 'lifetime, such as 90d or 12h (default: it never expires)')
@@ -29,9 +31,12 @@ export function addTokenCommands(program: Command, run: Run): void {
         'mooring token create > token.jwt',
         'mooring token create --url https://broker.example/api/register-device --mqtt-url mqtts://broker.example:8883',
         'mooring token create --expires 90d --claim line=3',
+        'mooring token create --name line-3 --max-registrations 500 --match "A1-*" --coming-back until-first-use',
       ),
     )
     .action((options: CreateOptions, command: Command) => run(command, (session) => createToken(session, options)))
+
+  addTokenRecordCommands(token, run)
 
   token
     .command('verify')
@@ -43,7 +48,8 @@ export function addTokenCommands(program: Command, run: Run): void {
     )
 }
 
-interface CreateOptions {
+interface CreateOptions extends TermsOptions {
+  readonly name?: string
   readonly url?: string
   readonly mqttUrl?: string
   readonly expires?: string
@@ -55,7 +61,7 @@ async function createToken(session: Session, options: CreateOptions): Promise<vo
   const url = checkedUrl('--url', options.url, ['http:', 'https:'])
   const mqtt = checkedUrl('--mqtt-url', options.mqttUrl, ['mqtt:', 'mqtts:', 'ws:', 'wss:'])
   const extra = parseClaims(options.claim ?? [])
-  const expiresInSeconds = options.expires === undefined ? undefined : parseExpires(options.expires)
+  const expiresInSeconds = options.expires === undefined ? undefined : parseSeconds('--expires', options.expires)
 
   const { answer, guessed } = await session.withOperator(async (operator, { config, running }) => {
     // The server may have been started with flags that this command was not given.
@@ -64,7 +70,9 @@ async function createToken(session: Session, options: CreateOptions): Promise<vo
     const token = await operator.createToken({
       url: url ?? needed(own.url, '--url', 'http or https'),
       mqtt: mqtt ?? needed(own.mqtt, '--mqtt-url', 'mqtt or mqtts'),
+      ...(options.name === undefined ? {} : { name: options.name }),
       ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+      ...termsOf(options),
       ...(Object.keys(extra).length === 0 ? {} : { extra }),
     })
     return { answer: token, guessed: own.localOnly && (url === undefined || mqtt === undefined) }
@@ -92,16 +100,6 @@ function checkedUrl(flag: string, text: string | undefined, protocols: readonly 
   throw usageError(
     `${flag} ${JSON.stringify(text)} is not a URL that begins with ${protocols.map((name) => `${name}//`).join(' or ')}`,
   )
-}
-
-function parseExpires(text: string): number {
-  try {
-    const seconds = Math.floor(parseDuration(text) / 1000)
-    if (seconds > 0) return seconds
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-  }
-  throw usageError(`--expires ${JSON.stringify(text)} is not a duration such as 90d, 12h or 30m`)
 }
 
 function parseClaims(pairs: readonly string[]): Record<string, string> {

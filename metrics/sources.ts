@@ -2,7 +2,18 @@
 export const LABEL_VALUES = {
   refusedConnections: ['connections', 'per-address', 'waiting-room', 'waited', 'deadline', 'silent'],
   refusedLogins: ['bad_credentials', 'not_allowed', 'busy', 'fault'],
-  registrations: ['created', 'exists', 'bad_token', 'missing_id', 'bad_request', 'busy', 'fault'],
+  registrations: [
+    'created',
+    'returned',
+    'exists',
+    'bad_token',
+    'exhausted',
+    'rate_limited',
+    'missing_id',
+    'bad_request',
+    'busy',
+    'fault',
+  ],
 } as const
 
 export type CountOf<T extends keyof typeof LABEL_VALUES> = Readonly<Record<(typeof LABEL_VALUES)[T][number], number>>

@@ -23,10 +23,12 @@ export interface Device {
   readonly registeredAt: string
   /** A disabled device keeps everything but cannot log in. */
   readonly disabled: boolean
+  /** Of the token it registered with. */
+  readonly tokenId?: string
 }
 
-/** A new device as `recipe` describes it. Source: docs/contract.md §1. */
-export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): Device {
+/** A new device as `recipe` describes it, with further tags of its own. Source: docs/contract.md §1. */
+export function newDevice(manufacturerId: string, recipe: Recipe, now: Date, tags: readonly Tag[] = []): Device {
   return {
     id: mintDeviceId(now),
     manufacturerId,
@@ -35,6 +37,7 @@ export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): De
     description: recipe.description,
     tags: [
       ...recipe.tags,
+      ...tags,
       { key: 'manufacturerId', value: manufacturerId },
       { key: 'DeviceRecipe', value: recipe.name },
     ],
@@ -49,6 +52,9 @@ function mintDeviceId(now: Date): DeviceId {
   const seconds = Math.floor(now.getTime() / 1000) % 2 ** 32
   return seconds.toString(16).padStart(8, '0') + randomBytes(8).toString('hex')
 }
+
+/** When a device ID was minted, to the second. */
+export const mintedAt = (id: DeviceId): Date => new Date(Number.parseInt(id.slice(0, 8), 16) * 1000)
 
 const DEVICE_ID = /^[0-9a-f]{24}$/
 

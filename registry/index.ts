@@ -9,8 +9,23 @@ export * from './principal.ts'
 export * from './printable.ts'
 export * from './recipe.ts'
 export * from './registration-token.ts'
+export type { Registered, RegistrationRequest } from './registrations.ts'
 export * from './registry.ts'
+export type { ReturnReason } from './returns/index.ts'
 export * from './secret.ts'
 export * from './signal.ts'
 export type { RegistryDatabase } from './store.ts'
+export {
+  COMING_BACK,
+  MIN_SIGNING_SECRET_BYTES,
+  SIGNING_ALGORITHMS,
+  TOKEN_MODES,
+  type ComingBack,
+  type SigningAlgorithm,
+  type SigningKeySummary,
+  type TokenMode,
+  type TokenRecord,
+  type TokenReport,
+  type TokenTerms,
+} from './tokens/index.ts'
 export * from './topics.ts'

@@ -5,36 +5,63 @@ import type { Log } from './log.ts'
 import { LoginThrottle } from './login-throttle.ts'
 import type { Recipe } from './recipe.ts'
 import { RegistrationTokens } from './registration-token.ts'
+import { Returns } from './returns/index.ts'
 import { Registry } from './registry.ts'
 import type { Secret } from './secret.ts'
+import { StoreWrites } from './store-writes.ts'
 import { RegistryStore, type RegistryDatabase } from './store.ts'
+import { SigningKeys, Tokens, TokenStore, TokenUses } from './tokens/index.ts'
 
 export interface RegistryOptions {
   readonly registrationSecret: Secret
   readonly registrationIssuer: string
+  /** What a device that registers starts with. */
   readonly recipe: Recipe
+  /** Those that a token can name beside it. @defaultValue none */
+  readonly recipes?: readonly Recipe[]
   readonly topicRoot: string
   readonly deviceTopics: DeviceTopics
   /** Threads of libuv's pool, which hashing shares with the store. */
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How secrets are hashed and checked; the benchmark compares another way. */
+  readonly credentials?: Credentials
   readonly log: Log
   readonly now?: () => Date
 }
 
 /** Puts the registry together over an open database. */
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
+  const { recipe, recipes = [], now = () => new Date() } = options
+  const { level, writer } = database
+  const writes = new StoreWrites(writer)
   const store = new RegistryStore(database)
   await store.open()
+  const signingKeys = new SigningKeys(level, writes, now)
+  await signingKeys.open(options.registrationSecret)
+  const returns = new Returns(level, writes)
+  await returns.open()
+  const tokenStore = new TokenStore(level, writes)
+  const tokens = new Tokens({
+    store: tokenStore,
+    uses: new TokenUses(tokenStore, () => store.settleUnsure(), now),
+    jwts: new RegistrationTokens(signingKeys, options.registrationIssuer),
+    recipe,
+    recipes,
+    now,
+  })
+  await tokens.open()
   return new Registry({
     store,
-    tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
-    credentials: new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    tokens,
+    signingKeys,
+    returns,
+    credentials:
+      options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
-    recipe: options.recipe,
     log: options.log,
-    now: options.now ?? (() => new Date()),
+    now,
   })
 }

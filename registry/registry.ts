@@ -1,4 +1,3 @@
-import type { JWTPayload } from 'jose'
 import type { AccessControl } from './acl.ts'
 import {
   mintAccessKey,
@@ -11,29 +10,36 @@ import {
   type ServiceRules,
 } from './access-key.ts'
 import type { Credentials } from './credentials.ts'
-import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId } from './device.ts'
+import { isDeviceId, type Device, type DeviceId, type Tag } from './device.ts'
 import { RegistryError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import type { Presented, Principal } from './principal.ts'
-import type { Recipe } from './recipe.ts'
-import type { RegistrationTokens, TokenClaims } from './registration-token.ts'
+import { Registrations, type Registered, type RegistrationRequest } from './registrations.ts'
+import type { ReturnReason, Returns } from './returns/index.ts'
 import { Secret } from './secret.ts'
 import { Signal } from './signal.ts'
 import type { RegistryStore } from './store.ts'
+import type { SigningKeys, Tokens } from './tokens/index.ts'
 import { filterProblem } from './topics.ts'
+import { Turns } from './turns.ts'
 
 export interface RegistryParts {
   readonly store: RegistryStore
-  readonly tokens: RegistrationTokens
+  readonly tokens: Tokens
+  readonly signingKeys: SigningKeys
+  readonly returns: Returns
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
-  /** What a device that registers starts with. */
-  readonly recipe: Recipe
   readonly log: Log
   readonly now: () => Date
 }
+
+/** Whose turn it is when service keys change; no device has this ID. */
+const SERVICE_KEYS = 'service-keys'
+
+const READMITTED_AT_ONCE = 500
 
 /** A secret that a person chose must at least be this long. */
 export const MIN_CHOSEN_SECRET_CHARACTERS = 12
@@ -41,69 +47,61 @@ export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
+  readonly tokens: Tokens
+  readonly signingKeys: SigningKeys
   /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
   readonly accessRevoked: Signal<{ accessKey: string }>
   readonly deviceRegistered: Signal<Device>
+  /** A device that was here before has fresh credentials; its old ones are dead. */
+  readonly deviceReturned: Signal<{ device: Device; reason: ReturnReason; address: string }>
 
   readonly #store: RegistryStore
-  readonly #tokens: RegistrationTokens
+  readonly #registrations: Registrations
+  readonly #returns: Returns
   readonly #credentials: Credentials
   readonly #throttle: LoginThrottle
-  readonly #recipe: Recipe
   readonly #now: () => Date
-  /** Changes of devices and keys, one after the other: each reads what the one before wrote. */
-  #lastChange: Promise<unknown> = Promise.resolve()
+  /** Changes of one device, or of the service keys, one after the other: each reads what the one before wrote. */
+  readonly #turns = new Turns()
 
-  constructor({ store, tokens, credentials, throttle, acl, recipe, log, now }: RegistryParts) {
+  constructor(parts: RegistryParts) {
+    const { store, tokens, returns, credentials, throttle, acl, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.tokens = tokens
+    this.signingKeys = parts.signingKeys
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
+    this.deviceReturned = new Signal(reportFault)
     this.#store = store
-    this.#tokens = tokens
+    this.#returns = returns
     this.#credentials = credentials
     this.#throttle = throttle
-    this.#recipe = recipe
     this.#now = now
+    this.#registrations = new Registrations({
+      store,
+      tokens,
+      returns,
+      credentials,
+      turns: this.#turns,
+      deviceRegistered: this.deviceRegistered,
+      deviceReturned: this.deviceReturned,
+      revoke: (accessKey) => this.#revoke(accessKey),
+      now,
+    })
   }
 
   /**
-   * Creates a device and answers with its credentials once they are on disk. The access secret is shown here and never
-   * again.
+   * Creates a device and answers with its credentials once they are on disk; or gives fresh ones to a device that may
+   * come back. The access secret is shown here and never again.
    *
-   * @param request.token - what the caller sent as its registration token, not yet believed.
-   * @param request.manufacturerId - unique per physical device; looked at before the token.
-   * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`,
-   * `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
+   * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`, `ERR_TOKEN_REVOKED`,
+   * `ERR_TOKEN_NOT_FOR_DEVICE`, `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_TOKEN_EXHAUSTED`, `ERR_RATE_LIMITED`, `ERR_BUSY`,
+   * `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
-  async registerDevice(request: { token: unknown; manufacturerId: string }): Promise<DeviceCredentials> {
-    const { token, manufacturerId } = request
-    const now = this.#now()
-    if (!isManufacturerId(manufacturerId)) {
-      throw new RegistryError('ERR_MANUFACTURER_ID_MISSING', 'Missing manufacturerId field.')
-    }
-    await this.#tokens.verify(token, now)
-    const claim = await this.#store.claim(manufacturerId)
-    if (claim === undefined) throw new RegistryError('ERR_DEVICE_ALREADY_REGISTERED', 'Device already registered.')
-    try {
-      const device = newDevice(manufacturerId, this.#recipe, now)
-      const accessSecret = mintAccessSecret()
-      const key: DeviceKey = {
-        kind: 'device',
-        accessKey: mintAccessKey(),
-        deviceId: device.id,
-        secretHash: await this.#credentials.hashGenerated(accessSecret),
-        description: `Generated by /api/register-device endpoint for device ${manufacturerId}.`,
-        createdAt: now.toISOString(),
-        disabled: false,
-      }
-      await this.#store.insertDevice(device, key)
-      this.deviceRegistered.emit(device)
-      return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
-    } finally {
-      claim.release()
-    }
+  async registerDevice(request: RegistrationRequest): Promise<Registered> {
+    return await this.#registrations.register(request)
   }
 
   /**
@@ -126,19 +124,6 @@ export class Registry {
     return this.#credentials.backlogMs
   }
 
-  async issueToken(claims: TokenClaims): Promise<string> {
-    return await this.#tokens.issue(claims, this.#now())
-  }
-
-  /** @throws {RegistryError} `ERR_REGISTRATION_TOKEN_INVALID` with a message for the operator that says why. */
-  async verifyToken(token: string): Promise<JWTPayload> {
-    try {
-      return await this.#tokens.verify(token, this.#now())
-    } catch (cause) {
-      throw new RegistryError('ERR_REGISTRATION_TOKEN_INVALID', this.#tokens.explain(token, cause), { cause })
-    }
-  }
-
   /**
    * An access key for the operator's own software. Without rules it reaches everything under the topic root.
    *
@@ -150,7 +135,7 @@ export class Registry {
     rules: Partial<ServiceRules>
     secret?: string
   }): Promise<ServiceCredentials> {
-    return this.#change(async () => {
+    return this.#turns.run(SERVICE_KEYS, async () => {
       const { name } = request
       if (!/^[\w.-]{1,64}$/.test(name)) {
         throw invalid('A service key needs a name of 1–64 letters, digits, ".", "_" or "-".')
@@ -183,7 +168,7 @@ export class Registry {
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
   deleteServiceKey(nameOrKey: string): Promise<void> {
-    return this.#change(async () => {
+    return this.#turns.run(SERVICE_KEYS, async () => {
       const found = this.#store.findServiceKey(nameOrKey) ?? this.#store.findAccessKey(nameOrKey)
       if (found?.kind !== 'service') throw new RegistryError('ERR_NOT_FOUND', `There is no service key ${nameOrKey}.`)
       await this.#store.deleteServiceKey(found)
@@ -212,9 +197,7 @@ export class Registry {
 
   /** A new secret for the same access key. The old one stops working and its connection ends. */
   rotateSecret(idOrManufacturerId: string): Promise<DeviceCredentials> {
-    return this.#change(async () => {
-      const device = this.#find(idOrManufacturerId)
-      const key = this.#keyOf(device)
+    return this.#changeDevice(idOrManufacturerId, async (device, key) => {
       const accessSecret = mintAccessSecret()
       await this.#store.updateDevice(device, {
         ...key,
@@ -227,12 +210,39 @@ export class Registry {
 
   /** Forgets the device and its key. Its manufacturer ID can register again. */
   deleteDevice(idOrManufacturerId: string): Promise<void> {
-    return this.#change(async () => {
-      const device = this.#find(idOrManufacturerId)
-      const key = this.#keyOf(device)
-      await this.#store.deleteDevice(device, key)
+    return this.#changeDevice(idOrManufacturerId, async (device, key) => {
+      await this.#store.deleteDevice(device, key, this.#returns.operationsOfDeleted(device.id))
       this.#revoke(key.accessKey)
     })
+  }
+
+  /**
+   * For so long the device may register again with any token that holds for it, and keeps its ID, tags and history. The
+   * window closes when it has logged in with what it got.
+   *
+   * @throws {RegistryError} `ERR_NOT_FOUND`.
+   */
+  readmitDevice(idOrManufacturerId: string, forSeconds: number): Promise<Device> {
+    return this.#changeDevice(idOrManufacturerId, async (device) => {
+      await this.#returns.openWindow(device.id, new Date(this.#now().getTime() + forSeconds * 1000))
+      return device
+    })
+  }
+
+  /** The same for every device with this tag. @returns how many there are. */
+  async readmitDevices(tag: Tag, forSeconds: number): Promise<number> {
+    let count = 0
+    let some: Promise<Device>[] = []
+    for await (const { id, tags } of this.#store.devices()) {
+      if (!tags.some(({ key, value }) => key === tag.key && value === tag.value)) continue
+      some.push(this.readmitDevice(id, forSeconds))
+      count++
+      if (some.length < READMITTED_AT_ONCE) continue
+      await Promise.all(some)
+      some = []
+    }
+    await Promise.all(some)
+    return count
   }
 
   /** Costs a hash. */
@@ -245,9 +255,21 @@ export class Registry {
     if (current === undefined || current.disabled || current.secretHash !== key?.secretHash) {
       throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
     }
+    if (current.kind === 'device') await this.#confirm(current)
     const principal = principalOf(current, presented)
     this.#credentials.remember(accessSecret, principal)
     return principal
+  }
+
+  /** The first login with credentials that could be given anew: from now on they cannot, and it is on disk before CONNACK. */
+  async #confirm({ deviceId, accessKey, secretHash }: DeviceKey): Promise<void> {
+    if (!this.#returns.isProvisional(deviceId)) return
+    await this.#turns.run(deviceId, async () => {
+      if (this.#store.findAccessKey(accessKey)?.secretHash !== secretHash) {
+        throw credentialsInvalid('the device was given other credentials during the login')
+      }
+      await this.#returns.confirm(deviceId)
+    })
   }
 
   async #verifySecret({ accessKey, accessSecret, address }: Presented, key: AccessKey | undefined): Promise<void> {
@@ -286,9 +308,8 @@ export class Registry {
   }
 
   #setDisabled(idOrManufacturerId: string, disabled: boolean): Promise<Device> {
-    return this.#change(async () => {
-      const device = { ...this.#find(idOrManufacturerId), disabled }
-      const key = this.#keyOf(device)
+    return this.#changeDevice(idOrManufacturerId, async (found, key) => {
+      const device = { ...found, disabled }
       await this.#store.updateDevice(device, { ...key, disabled })
       if (disabled) this.#revoke(key.accessKey)
       return device
@@ -318,10 +339,13 @@ export class Registry {
     return key
   }
 
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
+  /** In the turn of the device, with what it is then. */
+  async #changeDevice<T>(idOrManufacturerId: string, work: (device: Device, key: DeviceKey) => Promise<T>): Promise<T> {
+    const { id } = this.#find(idOrManufacturerId)
+    return await this.#turns.run(id, async () => {
+      const device = this.#find(id)
+      return await work(device, this.#keyOf(device))
+    })
   }
 }
 

@@ -1,8 +1,8 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
 import type { Device, DeviceId } from './device.ts'
-import { RegistryError } from './errors.ts'
 import { GatheredWrites } from './gathered-writes.ts'
-import { readNow, StoreUnavailable, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
+import { StoreWrites } from './store-writes.ts'
+import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -18,9 +18,19 @@ export interface Claim {
   release(): void
 }
 
+/** What others want written with a device, in the same batch. */
+export interface Beside {
+  readonly put: readonly WriteOperation[]
+  /** Written when the device is taken out again. */
+  readonly undo: readonly WriteOperation[]
+  /** Called when the device is not there, for certain. */
+  undone(): void
+}
+
 interface UnsureDevice {
   readonly device: Device
   readonly key: DeviceKey
+  readonly beside: Beside
   removal: Promise<void> | undefined
 }
 
@@ -34,7 +44,7 @@ interface UnsureDevice {
  */
 export class RegistryStore {
   readonly #level: StoreLevel
-  readonly #writer: RegistryDatabase['writer']
+  readonly #writes: StoreWrites
   readonly #registrations: GatheredWrites
   readonly #devices
   readonly #byManufacturerId
@@ -47,11 +57,8 @@ export class RegistryStore {
 
   constructor({ level, writer }: RegistryDatabase) {
     this.#level = level
-    this.#writer = writer
-    this.#registrations = new GatheredWrites(
-      { write: (operations) => this.#write(operations) },
-      GATHER_REGISTRATIONS_MS,
-    )
+    this.#writes = new StoreWrites(writer)
+    this.#registrations = new GatheredWrites(this.#writes, GATHER_REGISTRATIONS_MS)
     this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
     this.#byManufacturerId = level.sublevel('by-manufacturer-id')
     this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
@@ -96,16 +103,16 @@ export class RegistryStore {
   }
 
   /**
-   * The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed.
+   * The device, its key, both indexes and what goes `beside` them, or nothing of it. The manufacturer ID must be claimed.
    *
    * When the write fails all of it may be on the disk. It is taken out again before the manufacturer ID can be claimed:
    * the device has no credentials, and would be refused for ever as registered already.
    */
-  async insertDevice(device: Device, key: DeviceKey): Promise<void> {
+  async insertDevice(device: Device, key: DeviceKey, beside: Beside): Promise<void> {
     try {
-      await this.#insert(device, key)
+      await this.#insert(device, key, beside.put)
     } catch (error) {
-      const unsure: UnsureDevice = { device, key, removal: undefined }
+      const unsure: UnsureDevice = { device, key, beside, removal: undefined }
       this.#unsure.set(device.manufacturerId, unsure)
       // As soon as the store was mended; when that takes longer, whoever claims the ID tries again.
       this.#remove(unsure).catch(() => {})
@@ -113,10 +120,22 @@ export class RegistryStore {
     }
   }
 
+  /**
+   * Takes out everything that failed writes may have left.
+   *
+   * @throws {RegistryError} `ERR_STORE_UNAVAILABLE`.
+   */
+  async settleUnsure(): Promise<void> {
+    await Promise.all(Array.from(this.#unsure.values(), (unsure) => this.#remove(unsure)))
+  }
+
   #remove(unsure: UnsureDevice): Promise<void> {
-    const { device, key } = unsure
-    unsure.removal ??= this.deleteDevice(device, key).then(
-      () => void this.#unsure.delete(device.manufacturerId),
+    const { device, key, beside } = unsure
+    unsure.removal ??= this.deleteDevice(device, key, beside.undo).then(
+      () => {
+        this.#unsure.delete(device.manufacturerId)
+        beside.undone()
+      },
       (error: unknown) => {
         unsure.removal = undefined
         throw error
@@ -125,55 +144,47 @@ export class RegistryStore {
     return unsure.removal
   }
 
-  async #insert(device: Device, key: DeviceKey): Promise<void> {
+  async #insert(device: Device, key: DeviceKey, beside: readonly WriteOperation[]): Promise<void> {
     await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
       this.#putKey(key),
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
+      ...beside,
     ])
   }
 
   /** A device and its key, both changed together. */
-  async updateDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
+  async updateDevice(device: Device, key: DeviceKey, beside: readonly WriteOperation[] = []): Promise<void> {
+    await this.#writes.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       this.#putKey(key),
+      ...beside,
     ])
   }
 
-  async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
+  async deleteDevice(device: Device, key: DeviceKey, beside: readonly WriteOperation[] = []): Promise<void> {
+    await this.#writes.write([
       { type: 'del', sublevel: this.#devices, key: device.id },
       { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
       { type: 'del', sublevel: this.#keysByDevice, key: device.id },
+      ...beside,
     ])
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       this.#putKey(key),
       { type: 'put', sublevel: this.#serviceKeys, key: key.name, value: key.accessKey },
     ])
   }
 
   async deleteServiceKey(key: ServiceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
       { type: 'del', sublevel: this.#serviceKeys, key: key.name },
     ])
-  }
-
-  async #write(operations: readonly WriteOperation[]): Promise<void> {
-    try {
-      await this.#writer.write(operations)
-    } catch (cause) {
-      if (!(cause instanceof StoreUnavailable)) throw cause
-      throw new RegistryError('ERR_STORE_UNAVAILABLE', 'The store cannot be written at present. Try again later.', {
-        cause,
-      })
-    }
   }
 
   findAccessKey(accessKey: string): AccessKey | undefined {
@@ -202,6 +213,11 @@ export class RegistryStore {
 
   async listDevices(limit: number, after: DeviceId | undefined): Promise<Device[]> {
     return await this.#devices.values({ limit, ...(after === undefined ? {} : { gt: after }) }).all()
+  }
+
+  /** All devices, in the order of registration. */
+  devices(): AsyncIterable<Device> {
+    return this.#devices.values()
   }
 
   async listServiceKeys(): Promise<ServiceKey[]> {

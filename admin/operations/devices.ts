@@ -20,8 +20,14 @@ const deviceAnswer = z
     attributes: z.array(z.object({ name: z.string(), dataType: z.enum(ATTRIBUTE_DATA_TYPES) })).readonly(),
     registeredAt: z.iso.datetime(),
     disabled: z.boolean(),
+    tokenId: z.string().exactOptional().meta({ description: 'Of the token it registered with.' }),
   })
   .meta({ id: 'Device' })
+
+/** A window that is forgotten open is an open door. */
+const MAX_WINDOW_SECONDS = 30 * 86_400
+
+const forSeconds = z.int().positive().max(MAX_WINDOW_SECONDS)
 
 const deviceSecret = z
   .object({ deviceId: z.string(), accessKey: z.string(), accessSecret: z.string() })
@@ -86,6 +92,26 @@ export const deviceOperations = {
     request: deviceRequest,
     answer: deviceSecret,
     call: async ({ registry }, { device }) => revealed(await registry.rotateSecret(device)),
+  }),
+
+  readmitDevice: operation({
+    summary: 'Let a device register again for a while, until it has logged in with what it got. It keeps its ID.',
+    route: { method: 'POST', path: '/devices/{device}/readmit' },
+    role: 'operator',
+    request: z.strictObject({ ...deviceRequest.shape, forSeconds }),
+    answer: deviceAnswer,
+    call: ({ registry }, request) => registry.readmitDevice(request.device, request.forSeconds),
+  }),
+
+  readmitDevices: operation({
+    summary: 'The same for every device with a tag.',
+    route: { method: 'POST', path: '/devices/readmit' },
+    role: 'operator',
+    request: z.strictObject({ tag: z.strictObject({ key: z.string(), value: z.string() }), forSeconds }),
+    answer: z.object({ readmitted: z.int() }),
+    async call({ registry }, request) {
+      return { readmitted: await registry.readmitDevices(request.tag, request.forSeconds) }
+    },
   }),
 
   deleteDevice: operation({

@@ -3,13 +3,15 @@ import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
+import { signingKeyOperations } from './signing-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
-export type { TokenVerdict } from './tokens.ts'
+export type { SigningKeyAnswer } from './signing-keys.ts'
+export type { TokenSummary, TokenVerdict } from './tokens.ts'
 
 /**
  * Everything an operator can ask of a store or of the server that holds it, by name. The admin socket, its client, the
@@ -17,6 +19,7 @@ export type { TokenVerdict } from './tokens.ts'
  */
 export const operations = {
   ...tokenOperations,
+  ...signingKeyOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
   ...serverOperations,

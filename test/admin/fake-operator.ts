@@ -1,4 +1,4 @@
-import type { Operator, ServerStatus } from '../../admin/index.ts'
+import type { Operator, ServerStatus, SigningKeyAnswer, TokenSummary } from '../../admin/index.ts'
 import { RegistryError, type Device } from '../../registry/index.ts'
 
 export const A_DEVICE: Device = {
@@ -24,6 +24,25 @@ export const A_STATUS: ServerStatus = {
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
 }
 
+export const A_TOKEN: TokenSummary = {
+  id: 'tok_0123456789abcdef',
+  name: 'line-3',
+  state: 'valid',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  signingKey: 'shared',
+  maxRegistrations: 500,
+  uses: 412,
+  lastUsedAt: '2026-01-03T03:04:05.000Z',
+  refusals: { count: 2, lastAt: '2026-01-03T04:00:00.000Z', lastCode: 'ERR_TOKEN_NOT_FOR_DEVICE' },
+}
+
+export const A_SIGNING_KEY: SigningKeyAnswer = {
+  kid: 'key_0123456789abcdef',
+  algorithm: 'ES256',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  state: 'active',
+}
+
 async function device({ device: id }: { device: string }): Promise<Device> {
   if (id === A_DEVICE.id || id === A_DEVICE.manufacturerId) return A_DEVICE
   throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(id)}.`)
@@ -32,7 +51,26 @@ async function device({ device: id }: { device: string }): Promise<Device> {
 /** Answers the same each time, so that two ways of asking can be compared. Knows one device and no service key named `taken`. */
 export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
   return {
-    createToken: async ({ url, mqtt, extra }) => ({ token: 'a.b.c', payload: { ...extra, url, mqtt, iat: 1 } }),
+    createToken: async ({ url, mqtt, extra, name = A_TOKEN.name }) => ({
+      id: A_TOKEN.id,
+      name,
+      token: 'a.b.c',
+      payload: { ...extra, url, mqtt, iat: 1 },
+    }),
+    listTokens: async () => ({ tokens: [A_TOKEN] }),
+    getToken: async ({ token }) => {
+      if (token !== A_TOKEN.id) throw new RegistryError('ERR_NOT_FOUND', `There is no token "${token}".`)
+      return A_TOKEN
+    },
+    limitToken: async ({ maxRegistrations }) => ({
+      ...A_TOKEN,
+      ...(typeof maxRegistrations === 'number' ? { maxRegistrations } : {}),
+    }),
+    revokeToken: async () => ({ ...A_TOKEN, state: 'revoked', revokedAt: A_TOKEN.createdAt }),
+    reopenToken: async () => A_TOKEN,
+    listSigningKeys: async () => ({ keys: [A_SIGNING_KEY] }),
+    rotateSigningKey: async ({ algorithm }) => ({ ...A_SIGNING_KEY, algorithm }),
+    retireSigningKey: async ({ kid }) => ({ ...A_SIGNING_KEY, kid, state: 'retired' }),
     verifyToken: async ({ token }) =>
       token === 'a.b.c'
         ? { accepted: true, header: { alg: 'HS256', typ: 'JWT' }, payload: { iss: 'here', iat: 1_700_000_000 } }
@@ -65,6 +103,8 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       accessKey: 'ed9c8a6e-0000-4000-8000-000000000002',
       accessSecret: 'b'.repeat(64),
     }),
+    readmitDevice: device,
+    readmitDevices: async () => ({ readmitted: 3 }),
     deleteDevice: device,
     status: async () => A_STATUS,
     ...overrides,

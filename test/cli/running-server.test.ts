@@ -66,7 +66,8 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   await aDevice(registry, 'A1-0001')
   await aDevice(registry, 'line 3 – ä\u202e')
   await registry.createServiceKey({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
-  const token = await registry.issueToken({ url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' })
+  const urls = { url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' }
+  const { token } = await registry.tokens.create({ ...urls, name: 'line-3' })
   await database.close()
   await mkdir(join(config.data, 'recipes'))
   await writeFile(join(config.data, 'recipes', 'pump.yaml'), 'resourceType: DeviceRecipe\nname: pump\n')
