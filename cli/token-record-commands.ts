@@ -58,18 +58,20 @@ export function addTokenRecordCommands(token: Command, run: Run): void {
 }
 
 interface LimitOptions {
-  readonly maxRegistrations?: number | null
-  readonly perHour?: number | null
+  readonly maxRegistrations?: number | 'none'
+  readonly perHour?: number | 'none'
 }
 
-function parseLimit(text: string): number | null {
-  if (text === 'none') return null
+function parseLimit(text: string): number | 'none' {
+  if (text === 'none') return text
   try {
     return parseCount(text)
   } catch {
     throw new InvalidArgumentError('It must be a number from 1, or none.')
   }
 }
+
+const numberOf = (limit: number | 'none'): number | null => (limit === 'none' ? null : limit)
 
 async function limitToken(session: Session, token: string, { maxRegistrations, perHour }: LimitOptions): Promise<void> {
   if (maxRegistrations === undefined && perHour === undefined) {
@@ -78,8 +80,8 @@ async function limitToken(session: Session, token: string, { maxRegistrations, p
   await show(session, 'changed', (operator) =>
     operator.limitToken({
       token,
-      ...(maxRegistrations === undefined ? {} : { maxRegistrations }),
-      ...(perHour === undefined ? {} : { registrationsPerHour: perHour }),
+      ...(maxRegistrations === undefined ? {} : { maxRegistrations: numberOf(maxRegistrations) }),
+      ...(perHour === undefined ? {} : { registrationsPerHour: numberOf(perHour) }),
     }),
   )
 }

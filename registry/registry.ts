@@ -41,6 +41,9 @@ const SERVICE_KEYS = 'service-keys'
 
 const READMITTED_AT_ONCE = 500
 
+/** A window that is forgotten open is an open door. */
+export const MAX_WINDOW_SECONDS = 30 * 86_400
+
 /** A secret that a person chose must at least be this long. */
 export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 
@@ -220,10 +223,11 @@ export class Registry {
    * For so long the device may register again with any token that holds for it, and keeps its ID, tags and history. The
    * window closes when it has logged in with what it got.
    *
-   * @throws {RegistryError} `ERR_NOT_FOUND`.
+   * @throws {RegistryError} `ERR_NOT_FOUND`, `ERR_INPUT_INVALID`.
    */
-  readmitDevice(idOrManufacturerId: string, forSeconds: number): Promise<Device> {
-    return this.#changeDevice(idOrManufacturerId, async (device) => {
+  async readmitDevice(idOrManufacturerId: string, forSeconds: number): Promise<Device> {
+    if (!(forSeconds >= 1 && forSeconds <= MAX_WINDOW_SECONDS)) throw invalid('A window is open for 1 s to 30 days.')
+    return await this.#changeDevice(idOrManufacturerId, async (device) => {
       await this.#returns.openWindow(device.id, new Date(this.#now().getTime() + forSeconds * 1000))
       return device
     })

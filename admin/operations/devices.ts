@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ATTRIBUTE_DATA_TYPES, type DeviceCredentials } from '../../registry/index.ts'
+import { ATTRIBUTE_DATA_TYPES, MAX_WINDOW_SECONDS, type DeviceCredentials } from '../../registry/index.ts'
 import { operation } from './operation.ts'
 
 /** The longest page of devices: about 2 MB of JSON. */
@@ -23,9 +23,6 @@ const deviceAnswer = z
     tokenId: z.string().exactOptional().meta({ description: 'Of the token it registered with.' }),
   })
   .meta({ id: 'Device' })
-
-/** A window that is forgotten open is an open door. */
-const MAX_WINDOW_SECONDS = 30 * 86_400
 
 const forSeconds = z.int().positive().max(MAX_WINDOW_SECONDS)
 
