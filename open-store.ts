@@ -38,6 +38,8 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       ...(await signingIdentity(config, database)),
       recipe,
       recipes,
+      registrationMode: config.registration.mode,
+      normalisation: config.registration.manufacturerIds,
       topicRoot: config.mqtt.topicRoot,
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,

@@ -1,4 +1,4 @@
-import type { Log, Registry } from '../registry/index.ts'
+import { Signal, type Log, type Registry } from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
 import type { Connack } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
@@ -38,8 +38,19 @@ export interface BrokerParts {
   readonly log: Log
 }
 
+/** One client that logged in. */
+export interface ClientNews {
+  readonly clientId: string
+  readonly accessKey: string
+  /** Absent for a service. */
+  readonly deviceId?: string
+  readonly address: string
+}
+
 export interface Broker {
   readonly accept: Accept
+  readonly clientConnected: Signal<ClientNews>
+  readonly clientDisconnected: Signal<ClientNews>
   /** Logged in and not yet gone. */
   connectedClients(): number
   counters(): Readonly<BrokerCounters>
@@ -121,6 +132,10 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     },
   })
 
+  const reportFault = (error: unknown): void =>
+    log.error({ event: 'listener-failed', error }, 'A listener of the broker failed.')
+  const clientConnected = new Signal<ClientNews>(reportFault)
+  const clientDisconnected = new Signal<ClientNews>(reportFault)
   const earlyCommands = new EarlyCommands(aedes, context.wheel)
   const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
@@ -136,9 +151,13 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     if (returnCode !== ReturnCode.ACCEPTED) return
     client.peer.ticket.loggedIn()
     context.counters.logins += 1
+    clientConnected.emit(newsOf(client))
     if (tellsLogins) log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
   })
-  aedes.on('clientDisconnect', (client: Connection) => earlyCommands.drop(client))
+  aedes.on('clientDisconnect', (client: Connection) => {
+    earlyCommands.drop(client)
+    clientDisconnected.emit(newsOf(client))
+  })
   for (const event of ['clientError', 'connectionError']) aedes.on(event, explainEnd)
 
   function explainEnd(client: Connection, error: unknown): void {
@@ -211,11 +230,20 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
 
   return {
     accept,
+    clientConnected,
+    clientDisconnected,
     connectedClients: () => aedes.connectedClients,
     counters: () => context.counters,
     close: () => (closing ??= close()),
   }
 }
+
+const newsOf = ({ id, accessKey, principal, peer }: Connection): ClientNews => ({
+  clientId: id ?? '',
+  accessKey: accessKey ?? '',
+  ...(principal?.kind === 'device' ? { deviceId: principal.deviceId } : {}),
+  address: peer.address,
+})
 
 const keptOut = (milliseconds: number): string =>
   `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -38,6 +38,10 @@ const returnCodeFor = {
   ERR_TOKEN_EXHAUSTED: ReturnCode.NOT_AUTHORIZED,
   ERR_TOKEN_NOT_FOR_DEVICE: ReturnCode.NOT_AUTHORIZED,
   ERR_RATE_LIMITED: ReturnCode.SERVER_UNAVAILABLE,
+  ERR_NOT_IN_ALLOW_LIST: ReturnCode.NOT_AUTHORIZED,
+  ERR_APPROVAL_PENDING: ReturnCode.NOT_AUTHORIZED,
+  ERR_REGISTRATION_REFUSED: ReturnCode.NOT_AUTHORIZED,
+  ERR_ADMISSION_UNDECIDED: ReturnCode.NOT_AUTHORIZED,
 } as const satisfies Record<RegistryErrorCode, ReturnCode>
 
 /** What the client is told. A fault of ours is 3, so that the device tries again; 4 and 5 make some give up for good. */

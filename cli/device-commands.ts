@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { MAX_DEVICES_PER_PAGE, type Operator } from '../admin/index.ts'
 import type { Device } from '../registry/index.ts'
-import { parseSeconds } from './duration.ts'
+import { parseSeconds } from './durations.ts'
 import { usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { fields, printable } from './output.ts'

@@ -98,6 +98,10 @@ const exitCodeOf = {
   ERR_TOKEN_EXHAUSTED: ExitCode.refused,
   ERR_TOKEN_NOT_FOR_DEVICE: ExitCode.refused,
   ERR_RATE_LIMITED: ExitCode.failure,
+  ERR_NOT_IN_ALLOW_LIST: ExitCode.refused,
+  ERR_APPROVAL_PENDING: ExitCode.refused,
+  ERR_REGISTRATION_REFUSED: ExitCode.refused,
+  ERR_ADMISSION_UNDECIDED: ExitCode.failure,
   ERR_CREDENTIALS_INVALID: ExitCode.refused,
   ERR_NOT_FOUND: ExitCode.notFound,
   ERR_CONFLICT: ExitCode.conflict,
@@ -112,11 +116,11 @@ const exitCodeOfAdmin = {
   failed: ExitCode.failure,
 } as const satisfies Record<AdminErrorReason, number>
 
+const LISTED = new Set(['device', 'key', 'token', 'signing-key', 'admin', 'apitoken'])
+
 function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   const group = command.split(' ')[0]
-  const listed = ['device', 'key', 'token', 'signing-key']
-  if (code === 'ERR_NOT_FOUND' && group !== undefined && listed.includes(group))
-    return `What there is: mooring ${group} list`
+  if (code === 'ERR_NOT_FOUND' && LISTED.has(group ?? '')) return `What there is: mooring ${group} list`
   if (code === 'ERR_CONFLICT' && command === 'key create') return 'Take another name, or first: mooring key delete NAME'
   if (code === 'ERR_BUSY') return 'Try again in a few seconds.'
   if (code === 'ERR_STORE_UNAVAILABLE')

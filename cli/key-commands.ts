@@ -1,11 +1,8 @@
 import type { Command } from 'commander'
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import type { ServiceKeySummary } from '../admin/index.ts'
-import { systemCode } from '../storage/index.ts'
-import { usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable } from './output.ts'
+import { secretOfFile } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
 
 export function addKeyCommands(program: Command, run: Run): void {
@@ -52,7 +49,7 @@ interface CreateOptions {
 
 async function createKey(session: Session, options: CreateOptions): Promise<void> {
   const { service: name, publish, subscribe, deny, secretFile } = options
-  const secret = secretFile === undefined ? undefined : await readSecret(resolve(session.context.cwd, secretFile))
+  const secret = secretFile === undefined ? undefined : await secretOfFile(session.context, '--secret-file', secretFile)
   // An absent list means the default, an empty one would mean nothing at all.
   const rules = {
     ...(publish === undefined ? {} : { publish: [...publish] }),
@@ -70,14 +67,6 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
     ]),
   )
   if (secret === undefined) session.output.note('The secret is shown this once; only a hash of it is kept.')
-}
-
-async function readSecret(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw usageError(`--secret-file ${file} cannot be read: ${systemCode(error) ?? 'it is no file'}`)
-  })
-  // Editors and `echo` end a file with a newline that nobody means to type later.
-  return text.replace(/\r?\n$/, '')
 }
 
 async function listKeys(session: Session): Promise<void> {

@@ -1,4 +1,8 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './admin-commands.ts'
+import { addApiTokenCommands } from './api-token-commands.ts'
+import { addAllowCommands } from './allow-commands.ts'
+import { addApprovalCommands } from './approval-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { examples } from './help.ts'
@@ -39,7 +43,11 @@ export function buildProgram(parts: {
   addSigningKeyCommands(program, run)
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
+  addAllowCommands(program, run)
+  addApprovalCommands(program, run)
   addRecipeCommands(program, run)
+  addAdminCommands(program, run)
+  addApiTokenCommands(program, run)
   addConfigCommands(program, run)
   return program
 }

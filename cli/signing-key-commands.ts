@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { SigningKeyAnswer } from '../admin/index.ts'
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../registry/index.ts'
-import { parseSeconds } from './duration.ts'
+import { parseSeconds } from './durations.ts'
 import { usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { printable } from './output.ts'

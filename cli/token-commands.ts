@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { TokenVerdict } from '../admin/index.ts'
 import { deviceUrls, parseAddresses } from './addresses.ts'
-import { parseSeconds } from './duration.ts'
+import { parseExpires } from './durations.ts'
 import { ExitCode, usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable, printableLines, type Output } from './output.ts'
+import { readAll } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
 import { addTermsOptions, termsOf, type TermsOptions } from './token-options.ts'
 import { addTokenRecordCommands } from './token-record-commands.ts'
@@ -61,7 +62,7 @@ async function createToken(session: Session, options: CreateOptions): Promise<vo
   const url = checkedUrl('--url', options.url, ['http:', 'https:'])
   const mqtt = checkedUrl('--mqtt-url', options.mqttUrl, ['mqtt:', 'mqtts:', 'ws:', 'wss:'])
   const extra = parseClaims(options.claim ?? [])
-  const expiresInSeconds = options.expires === undefined ? undefined : parseSeconds('--expires', options.expires)
+  const expiresInSeconds = options.expires === undefined ? undefined : parseExpires(options.expires)
 
   const { answer, guessed } = await session.withOperator(async (operator, { config, running }) => {
     // The server may have been started with flags that this command was not given.
@@ -121,22 +122,11 @@ function splitOnce(pair: string): [key: string, value: string | undefined] {
 }
 
 async function verifyToken(session: Session, given: string): Promise<number> {
-  const token = given === '-' ? await readAll(session.context.stdin) : given
+  const token =
+    given === '-' ? await readAll(session.context.stdin, 'what came from stdin is too long to be a token') : given
   const verdict = await session.withOperator((operator) => operator.verifyToken({ token: token.trim() }))
   session.output.answer(verdict, () => describe(verdict))
   return verdict.accepted ? ExitCode.ok : ExitCode.refused
-}
-
-/** More than any token, and less than fills the memory when somebody pipes in a film. */
-const MAX_STDIN_CHARACTERS = 32 * 1024
-
-async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<string> {
-  let text = ''
-  for await (const chunk of input) {
-    text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
-    if (text.length > MAX_STDIN_CHARACTERS) throw usageError('what came from stdin is too long to be a token')
-  }
-  return text
 }
 
 function describe(verdict: TokenVerdict): string {

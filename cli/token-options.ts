@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { COMING_BACK, TOKEN_MODES, type TokenTerms } from '../registry/index.ts'
+import { COMING_BACK, REGISTRATION_MODES, type TokenTerms } from '../registry/index.ts'
 import { collect } from './help.ts'
 import { usageError } from './failure.ts'
 
@@ -11,7 +11,7 @@ export interface TermsOptions {
   readonly network?: readonly string[]
   readonly recipe?: string
   readonly tag?: readonly string[]
-  readonly mode?: (typeof TOKEN_MODES)[number]
+  readonly mode?: (typeof REGISTRATION_MODES)[number]
   readonly comingBack?: (typeof COMING_BACK)[number]
 }
 
@@ -23,7 +23,7 @@ export const addTermsOptions = (command: Command): Command =>
     .option('--network <cidr>', 'from this network only; may be given more than once', collect)
     .option('--recipe <name>', 'what its devices start with')
     .option('--tag <key=value>', 'a further tag of its devices; may be given more than once', collect)
-    .addOption(new Option('--mode <mode>', 'who may register, beside holding it').choices(TOKEN_MODES))
+    .addOption(new Option('--mode <mode>', 'who may register, beside holding it').choices(REGISTRATION_MODES))
     .addOption(new Option('--coming-back <policy>', 'whether its devices may register again').choices(COMING_BACK))
 
 export function parseCount(text: string): number {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MIN_SIGNING_SECRET_BYTES, Secret, topicProblem } from '../registry/index.ts'
+import { MIN_PASSWORD_CHARACTERS, MIN_SIGNING_SECRET_BYTES, Secret, topicProblem } from '../registry/index.ts'
 import { parseListenAddress } from './listen-address.ts'
 import { DURATION, SIZE, formatDuration, parseDuration, parseSize } from './units.ts'
 
@@ -65,6 +65,18 @@ export function secret(description: string) {
   )
 }
 
+export function accountPassword(description: string) {
+  return described(
+    parsedBy(z.string({ error: 'expected text; put it in quotes' }), (given) => {
+      if (given.length < MIN_PASSWORD_CHARACTERS) {
+        throw new RangeError(`expected at least ${MIN_PASSWORD_CHARACTERS} characters, found ${given.length}`)
+      }
+      return new Secret(given)
+    }),
+    { kind: 'secret', description },
+  )
+}
+
 export function text(description: string, example?: string) {
   return described(
     parsedBy(z.string({ error: 'expected text; put it in quotes' }), (given) => {
@@ -75,6 +87,23 @@ export function text(description: string, example?: string) {
       return given
     }),
     { kind: 'text', description, ...(example !== undefined && { example }) },
+  )
+}
+
+/** Plain `http` would show the decision, and let others make it, to everyone on the way. */
+export function webhookUrl(description: string, example: string) {
+  return described(
+    parsedBy(z.string({ error: 'expected an https URL' }), (given) => {
+      if (!URL.canParse(given)) throw new RangeError('expected a URL such as https://erp.example.com/may-register')
+      const { protocol, hostname, username, password } = new URL(given)
+      const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+      if (protocol !== 'https:' && !(protocol === 'http:' && isLocal)) {
+        throw new RangeError('expected https; http is for 127.0.0.1, [::1] and localhost')
+      }
+      if (username !== '' || password !== '') throw new RangeError('expected a URL without a user name or password')
+      return given
+    }),
+    { kind: 'text', description, example },
   )
 }
 

@@ -1,6 +1,18 @@
 import { z } from 'zod'
-import { MIN_SIGNING_SECRET_BYTES, type Secret } from '../registry/index.ts'
-import { address, choice, count, duration, path, secret, size, text, topicRoot } from './kinds.ts'
+import { MIN_SIGNING_SECRET_BYTES, NORMALISATIONS, REGISTRATION_MODES, type Secret } from '../registry/index.ts'
+import {
+  accountPassword,
+  address,
+  choice,
+  count,
+  duration,
+  path,
+  secret,
+  size,
+  text,
+  topicRoot,
+  webhookUrl,
+} from './kinds.ts'
 
 /** The config file, and the single source of everything that is said about a setting. */
 /** Of what is kept on the disk. */
@@ -23,6 +35,9 @@ export const fileSchema = z.strictObject({
         '127.0.0.1:8080',
       ),
       https: address('The same over TLS; needs `tls.cert` and `tls.key`.').prefault('off'),
+      admin: address(
+        'The admin API on a listener of its own, and no longer on the others. Over TLS unless it is on loopback.',
+      ).prefault('off'),
     })
     .prefault({})
     .meta({ description: 'Where to listen: `host:port`, or `off`. 0.0.0.0 or [::] opens a listener to the network.' }),
@@ -46,9 +61,41 @@ export const fileSchema = z.strictObject({
         'devices.example.com',
       ).exactOptional(),
       recipe: text('Name of the recipe that a newly registered device starts with.').prefault('tl-generator'),
+      mode: choice(
+        REGISTRATION_MODES,
+        'Who may register with a token: anyone, who is in the allow-list, whom an operator approves, or whom a webhook admits.',
+      ).prefault('open'),
+      manufacturerIds: choice(
+        NORMALISATIONS,
+        'How manufacturer IDs are compared: as they are, as MAC addresses (`AA:BB:…` is `aa-bb-…`), as IMEI numbers, or without regard to case.',
+      ).prefault('none'),
+      webhookUrl: webhookUrl(
+        'Who is asked in mode `webhook`: an `https` address, or `http` on this machine.',
+        'https://erp.example.com/may-register',
+      ).exactOptional(),
+      webhookSecret: secret(
+        `Signs what is sent to the webhook (HMAC-SHA256); at least ${MIN_SIGNING_SECRET_BYTES} bytes.`,
+      ).exactOptional(),
+      webhookFallback: choice(
+        ['retry', 'refuse', 'admit'],
+        'What a device is told when the webhook cannot be asked: to come again, no, or yes.',
+      ).prefault('retry'),
     })
     .prefault({})
     .meta({ description: 'How devices register.' }),
+  admin: z
+    .strictObject({
+      access: choice(
+        ['loopback', 'all', 'off'],
+        'Who may reach the admin API on `listen.http` and `listen.https`: programs on this machine, everyone, or nobody. `all` without TLS sends passwords in the clear.',
+      ).prefault('loopback'),
+      account: text('Name of the account that `admin.password` is for.').prefault('admin'),
+      password: accountPassword(
+        'Each start makes this account with the role admin, or gives it this password. Not set: accounts are made with `mooring admin create` or the setup code.',
+      ).exactOptional(),
+    })
+    .prefault({})
+    .meta({ description: 'The admin API.' }),
   mqtt: z
     .strictObject({
       topicRoot: topicRoot(
@@ -170,14 +217,21 @@ export type Config = Frozen<ReturnType<typeof configOf>>
 type Frozen<T> = T extends Secret ? T : { readonly [K in keyof T]: T[K] extends object ? Frozen<T[K]> : T[K] }
 
 export function configOf(file: SettingsFile) {
-  const { mqtt, mqtts, http, https } = file.listen
+  const { mqtt, mqtts, http, https, admin } = file.listen
   const { connectDeadline, ...limits } = file.limits
   const { stalledReader, ...mqttSettings } = file.mqtt
   return {
     data: file.data,
-    listen: { ...(mqtt && { mqtt }), ...(mqtts && { mqtts }), ...(http && { http }), ...(https && { https }) },
+    listen: {
+      ...(mqtt && { mqtt }),
+      ...(mqtts && { mqtts }),
+      ...(http && { http }),
+      ...(https && { https }),
+      ...(admin && { admin }),
+    },
     tls: file.tls,
     registration: file.registration,
+    admin: file.admin,
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     storage: storageOf(file.storage),

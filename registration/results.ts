@@ -10,6 +10,10 @@ export type RegistrationResult =
   | 'exhausted'
   | 'rate_limited'
   | 'missing_id'
+  | 'not_in_allowlist'
+  | 'pending'
+  | 'refused'
+  | 'undecided'
   | 'bad_request'
   | 'busy'
   | 'fault'
@@ -23,6 +27,10 @@ const resultFor = {
   ERR_TOKEN_EXHAUSTED: 'exhausted',
   ERR_TOKEN_NOT_FOR_DEVICE: 'bad_token',
   ERR_RATE_LIMITED: 'rate_limited',
+  ERR_NOT_IN_ALLOW_LIST: 'not_in_allowlist',
+  ERR_APPROVAL_PENDING: 'pending',
+  ERR_REGISTRATION_REFUSED: 'refused',
+  ERR_ADMISSION_UNDECIDED: 'undecided',
   ERR_CREDENTIALS_INVALID: 'bad_request',
   ERR_NOT_FOUND: 'bad_request',
   ERR_CONFLICT: 'bad_request',

@@ -9,6 +9,13 @@ export type RegistryErrorCode =
   /** The token holds, but neither for every manufacturer ID nor from everywhere. */
   | 'ERR_TOKEN_NOT_FOR_DEVICE'
   | 'ERR_RATE_LIMITED'
+  /** The token holds, and this manufacturer ID is not one of those that are expected. */
+  | 'ERR_NOT_IN_ALLOW_LIST'
+  /** An operator has not decided yet; the device asks again. */
+  | 'ERR_APPROVAL_PENDING'
+  | 'ERR_REGISTRATION_REFUSED'
+  /** The operator's webhook could not be asked; the device asks again. */
+  | 'ERR_ADMISSION_UNDECIDED'
   | 'ERR_CREDENTIALS_INVALID'
   | 'ERR_NOT_FOUND'
   | 'ERR_CONFLICT'

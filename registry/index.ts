@@ -1,9 +1,12 @@
 export * from './access-key.ts'
+export * from './accounts/index.ts'
 export * from './acl.ts'
+export * from './admission/index.ts'
 export * from './device.ts'
 export * from './errors.ts'
 export { DEFAULT_POOL_THREADS } from './hash-gate.ts'
 export * from './log.ts'
+export { NORMALISATIONS, type Normalisation } from './manufacturer-id.ts'
 export * from './open-registry.ts'
 export * from './principal.ts'
 export * from './printable.ts'
@@ -19,11 +22,9 @@ export {
   COMING_BACK,
   MIN_SIGNING_SECRET_BYTES,
   SIGNING_ALGORITHMS,
-  TOKEN_MODES,
   type ComingBack,
   type SigningAlgorithm,
   type SigningKeySummary,
-  type TokenMode,
   type TokenRecord,
   type TokenReport,
   type TokenTerms,

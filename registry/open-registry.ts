@@ -1,9 +1,12 @@
+import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
+import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
 import { Credentials } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
 import type { Log } from './log.ts'
 import { LoginThrottle } from './login-throttle.ts'
 import type { Recipe } from './recipe.ts'
+import type { Normalisation } from './manufacturer-id.ts'
 import { RegistrationTokens } from './registration-token.ts'
 import { Returns } from './returns/index.ts'
 import { Registry } from './registry.ts'
@@ -19,6 +22,10 @@ export interface RegistryOptions {
   readonly recipe: Recipe
   /** Those that a token can name beside it. @defaultValue none */
   readonly recipes?: readonly Recipe[]
+  /** Who may register. @defaultValue 'open' */
+  readonly registrationMode?: RegistrationMode
+  /** How manufacturer IDs are compared. @defaultValue 'none' */
+  readonly normalisation?: Normalisation
   readonly topicRoot: string
   readonly deviceTopics: DeviceTopics
   /** Threads of libuv's pool, which hashing shares with the store. */
@@ -33,11 +40,17 @@ export interface RegistryOptions {
 
 /** Puts the registry together over an open database. */
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
-  const { recipe, recipes = [], now = () => new Date() } = options
+  const { recipe, recipes = [], normalisation = 'none', registrationMode = 'open', now = () => new Date() } = options
   const { level, writer } = database
   const writes = new StoreWrites(writer)
-  const store = new RegistryStore(database)
+  const store = new RegistryStore(database, normalisation)
+  const allowList = new AllowList(level, writes, normalisation)
+  const approvals = new Approvals(level, writes, normalisation)
   await store.open()
+  const credentials =
+    options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+  await allowList.open()
+  await approvals.open()
   const signingKeys = new SigningKeys(level, writes, now)
   await signingKeys.open(options.registrationSecret)
   const returns = new Returns(level, writes)
@@ -54,11 +67,14 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   await tokens.open()
   return new Registry({
     store,
+    admission: new Admission({ mode: registrationMode, allowList, approvals }),
+    allowList,
+    approvals,
     tokens,
     signingKeys,
     returns,
-    credentials:
-      options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    credentials,
+    accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     log: options.log,

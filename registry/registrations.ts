@@ -1,3 +1,4 @@
+import type { Admission } from './admission/index.ts'
 import { mintAccessKey, mintAccessSecret, type DeviceCredentials, type DeviceKey } from './access-key.ts'
 import type { Credentials } from './credentials.ts'
 import { isManufacturerId, newDevice, type Device } from './device.ts'
@@ -25,6 +26,7 @@ export interface Registered extends DeviceCredentials {
 export interface RegistrationsParts {
   readonly store: RegistryStore
   readonly tokens: Tokens
+  readonly admission: Admission
   readonly returns: Returns
   readonly credentials: Credentials
   readonly turns: Turns
@@ -43,7 +45,7 @@ export class Registrations {
     this.#parts = parts
   }
 
-  async register({ token, manufacturerId, address = '' }: RegistrationRequest): Promise<Registered> {
+  async register({ token, manufacturerId, address = 'unknown' }: RegistrationRequest): Promise<Registered> {
     const { store, tokens } = this.#parts
     const now = this.#parts.now()
     if (!isManufacturerId(manufacturerId)) {
@@ -66,9 +68,11 @@ export class Registrations {
     address: string,
     now: Date,
   ): Promise<DeviceCredentials> {
-    const { store, returns, credentials, deviceRegistered } = this.#parts
-    const { tokenId, recipe, tags } = permission
+    const { store, admission, returns, credentials, deviceRegistered } = this.#parts
+    const { tokenId, recipe, mode } = permission
+    const admitted = await admission.decide({ manufacturerId, tokenId, address, now }, mode)
     const use = await permission.spend()
+    const tags = [...permission.tags, ...admitted.tags]
     const device: Device = { ...newDevice(manufacturerId, recipe, now, tags), tokenId }
     const accessSecret = mintAccessSecret()
     const key: DeviceKey = {
@@ -89,6 +93,7 @@ export class Registrations {
       undo: [undo, ...returns.operationsOfDeleted(device.id)],
       undone: () => use.giveBack(),
     })
+    admission.registered(manufacturerId)
     deviceRegistered.emit(device)
     return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
   }

@@ -1,4 +1,6 @@
+import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
+import type { Admission, AllowList, Approvals } from './admission/index.ts'
 import {
   mintAccessKey,
   mintAccessSecret,
@@ -32,6 +34,10 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly accounts: Accounts
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
   readonly log: Log
   readonly now: () => Date
 }
@@ -52,6 +58,12 @@ export class Registry {
   readonly acl: AccessControl
   readonly tokens: Tokens
   readonly signingKeys: SigningKeys
+  /** Who administers this over HTTP. */
+  readonly accounts: Accounts
+  /** Who may register, beside holding a token. */
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
   /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
   readonly accessRevoked: Signal<{ accessKey: string }>
   readonly deviceRegistered: Signal<Device>
@@ -74,6 +86,10 @@ export class Registry {
     this.acl = acl
     this.tokens = tokens
     this.signingKeys = parts.signingKeys
+    this.accounts = parts.accounts
+    this.admission = parts.admission
+    this.allowList = parts.allowList
+    this.approvals = parts.approvals
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.deviceReturned = new Signal(reportFault)
@@ -85,6 +101,7 @@ export class Registry {
     this.#registrations = new Registrations({
       store,
       tokens,
+      admission: this.admission,
       returns,
       credentials,
       turns: this.#turns,
@@ -100,7 +117,7 @@ export class Registry {
    * come back. The access secret is shown here and never again.
    *
    * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`, `ERR_TOKEN_REVOKED`,
-   * `ERR_TOKEN_NOT_FOR_DEVICE`, `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_TOKEN_EXHAUSTED`, `ERR_RATE_LIMITED`, `ERR_BUSY`,
+   * `ERR_TOKEN_NOT_FOR_DEVICE`, `ERR_DEVICE_ALREADY_REGISTERED`, what {@link Admission.decide} throws, `ERR_TOKEN_EXHAUSTED`, `ERR_RATE_LIMITED`, `ERR_BUSY`,
    * `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
   async registerDevice(request: RegistrationRequest): Promise<Registered> {
@@ -187,6 +204,11 @@ export class Registry {
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
   async getDevice(idOrManufacturerId: string): Promise<Device> {
     return this.#find(idOrManufacturerId)
+  }
+
+  /** The device that a manufacturer ID has become. */
+  deviceIdOf(manufacturerId: string): DeviceId | undefined {
+    return this.#store.findDeviceId(manufacturerId)
   }
 
   /** Refuses its logins from now on and ends its connection. Everything else of it is kept. */

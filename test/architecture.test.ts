@@ -16,12 +16,15 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   },
   'broker/codec': { rooms: ['../../registry/index.ts'], packages: [] },
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
-  admin: { rooms: ['../registry/index.ts'], packages: ['zod', 'raw-body', 'jose'] },
+  admin: {
+    rooms: ['../registry/index.ts'],
+    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible'],
+  },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {
     rooms: ['../admin/index.ts', '../config.ts', '../log.ts', '../registry/index.ts', '../storage/index.ts'],
-    packages: ['commander', 'cli-table3', 'mqtt'],
+    packages: ['commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
 }
 

@@ -36,7 +36,7 @@ export const deviceOperations = {
     route: { method: 'GET', path: '/devices' },
     role: 'viewer',
     request: z.strictObject({
-      limit: z.int().min(1).max(MAX_DEVICES_PER_PAGE),
+      limit: z.int().min(1).max(MAX_DEVICES_PER_PAGE).default(100),
       after: z.string().exactOptional().meta({ description: 'The device after which the page begins.' }),
     }),
     answer: z.object({

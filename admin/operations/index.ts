@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import { accountOperations } from './accounts.ts'
+import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
@@ -6,8 +8,10 @@ import { serviceKeyOperations } from './service-keys.ts'
 import { signingKeyOperations } from './signing-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
+export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { SigningKeyAnswer } from './signing-keys.ts'
@@ -22,6 +26,8 @@ export const operations = {
   ...signingKeyOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...accountOperations,
+  ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -1,6 +1,6 @@
 import { decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
-import { COMING_BACK, RegistryError, TOKEN_MODES } from '../../registry/index.ts'
+import { COMING_BACK, RegistryError, REGISTRATION_MODES } from '../../registry/index.ts'
 import { nothing, operation } from './operation.ts'
 
 const payload = z
@@ -37,7 +37,7 @@ const terms = {
     .array(z.strictObject({ key: z.string(), value: z.string() }))
     .readonly()
     .exactOptional(),
-  mode: z.enum(TOKEN_MODES).exactOptional().meta({ description: 'Who may register, beside holding it.' }),
+  mode: z.enum(REGISTRATION_MODES).exactOptional().meta({ description: 'Who may register, beside holding it.' }),
   comingBack: z
     .enum(COMING_BACK)
     .exactOptional()

@@ -1,3 +1,4 @@
+import type { RegistrationMode } from '../admission/index.ts'
 import type { Tag } from '../device.ts'
 import { RegistryError } from '../errors.ts'
 import { globProblem } from './glob.ts'
@@ -12,11 +13,6 @@ export const COMING_BACK = ['never', 'until-first-use', 'always-rotate'] as cons
 
 export type ComingBack = (typeof COMING_BACK)[number]
 
-/** Who may register, beside holding the token. */
-export const TOKEN_MODES = ['open', 'allowlist', 'approve', 'webhook'] as const
-
-export type TokenMode = (typeof TOKEN_MODES)[number]
-
 /** What an operator can say of a token. Absent is unlimited, or as the configuration has it. */
 export interface TokenTerms {
   readonly maxRegistrations?: number
@@ -28,7 +24,8 @@ export interface TokenTerms {
   readonly recipe?: string
   /** Further tags of the devices. */
   readonly tags?: readonly Tag[]
-  readonly mode?: TokenMode
+  /** Who may register, beside holding it. */
+  readonly mode?: RegistrationMode
   readonly comingBack?: ComingBack
 }
 

@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose'
 import { errors as joseErrors } from 'jose'
 import { randomBytes } from 'node:crypto'
+import type { RegistrationMode } from '../admission/index.ts'
 import type { Tag } from '../device.ts'
 import { RegistryError } from '../errors.ts'
 import type { Recipe } from '../recipe.ts'
@@ -17,7 +18,6 @@ import {
   LEGACY,
   legacyRecord,
   type ComingBack,
-  type TokenMode,
   type TokenRecord,
   type TokenTerms,
 } from './token.ts'
@@ -39,7 +39,7 @@ export interface Permission {
   readonly recipe: Recipe
   readonly tags: readonly Tag[]
   /** Of the token; undefined as the configuration has it. */
-  readonly mode: TokenMode | undefined
+  readonly mode: RegistrationMode | undefined
   readonly comingBack: ComingBack
   /** @throws {RegistryError} `ERR_TOKEN_EXHAUSTED`, `ERR_RATE_LIMITED`, `ERR_STORE_UNAVAILABLE`. */
   spend(): Promise<TokenUse>

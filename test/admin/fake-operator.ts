@@ -1,4 +1,5 @@
 import type { Operator, ServerStatus, SigningKeyAnswer, TokenSummary } from '../../admin/index.ts'
+import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device } from '../../registry/index.ts'
 
 export const A_DEVICE: Device = {
@@ -43,6 +44,20 @@ export const A_SIGNING_KEY: SigningKeyAnswer = {
   state: 'active',
 }
 
+const AN_ACCOUNT = {
+  name: 'ops',
+  role: 'admin',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  passwordChangedAt: '2026-01-02T03:04:05.678Z',
+} as const
+
+const AN_API_TOKEN = {
+  name: 'ci',
+  role: 'operator',
+  scopes: ['devices', 'tokens:read'],
+  createdAt: '2026-01-02T03:04:05.678Z',
+} as const
+
 async function device({ device: id }: { device: string }): Promise<Device> {
   if (id === A_DEVICE.id || id === A_DEVICE.manufacturerId) return A_DEVICE
   throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(id)}.`)
@@ -51,6 +66,9 @@ async function device({ device: id }: { device: string }): Promise<Device> {
 /** Answers the same each time, so that two ways of asking can be compared. Knows one device and no service key named `taken`. */
 export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
   return {
+    ...operatorOf(async (name) => {
+      throw new Error(`the test did not expect ${name}`)
+    }),
     createToken: async ({ url, mqtt, extra, name = A_TOKEN.name }) => ({
       id: A_TOKEN.id,
       name,
@@ -106,6 +124,19 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     readmitDevice: device,
     readmitDevices: async () => ({ readmitted: 3 }),
     deleteDevice: device,
+    createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),
+    setAccountPassword: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    setAccountRole: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    removeAccount: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    createSetupCode: async () => ({
+      code: 'ABCD-2345',
+      expiresAt: '2026-01-02T04:04:05.678Z',
+      urls: ['http://127.0.0.1:8080/admin/'],
+    }),
+    createApiToken: async (request) => ({ ...AN_API_TOKEN, ...request, token: 'mooring_abc' }),
+    listApiTokens: async () => ({ apiTokens: [AN_API_TOKEN] }),
+    revokeApiToken: async ({ name }) => ({ revoked: name }),
     status: async () => A_STATUS,
     ...overrides,
   }

@@ -1,6 +1,9 @@
 import { parseDuration } from '../config.ts'
 import { usageError } from './failure.ts'
 
+/** The value of `--expires`, in seconds. */
+export const parseExpires = (text: string): number => parseSeconds('--expires', text)
+
 /** Whole seconds, at least one, of a duration such as 90d. */
 export function parseSeconds(flag: string, text: string): number {
   try {
