@@ -48,7 +48,7 @@ const SERVICE_KEYS = 'service-keys'
 const READMITTED_AT_ONCE = 500
 
 /** A window that is forgotten open is an open door. */
-export const MAX_WINDOW_SECONDS = 30 * 86_400
+const MAX_WINDOW_SECONDS = 30 * 86_400
 
 /** A secret that a person chose must at least be this long. */
 export const MIN_CHOSEN_SECRET_CHARACTERS = 12
