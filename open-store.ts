@@ -42,6 +42,7 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,
     })
     return { database, registry }

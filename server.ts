@@ -100,6 +100,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
     const operatorParts: OperatorParts = {
       registry,
+      presence: (deviceId) => broker.presenceOf(deviceId),
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
       adminUrls: urls,
       changed: operatorChanged,

@@ -4,6 +4,7 @@ import { deviceUrls, parseAddresses } from './addresses.ts'
 import { parseExpires } from './durations.ts'
 import { ExitCode, usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
+import { addLeakCommand } from './leak-command.ts'
 import { fields, printable, printableLines, type Output } from './output.ts'
 import { readAll } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
@@ -42,6 +43,8 @@ export function addTokenCommands(program: Command, run: Run): void {
     .action((text: string, _options: unknown, command: Command) =>
       run(command, (session) => verifyToken(session, text)),
     )
+
+  addLeakCommand(token, run)
 }
 
 interface CreateOptions {

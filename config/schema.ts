@@ -96,6 +96,16 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'The admin API.' }),
+  credentials: z
+    .strictObject({
+      rotationOverlap: duration(
+        'How long the old access secret of a device stays valid when it is given a new one, unless the command says otherwise.',
+        0,
+        '20d',
+      ).prefault('0s'),
+    })
+    .prefault({})
+    .meta({ description: 'How access secrets are replaced.' }),
   mqtt: z
     .strictObject({
       topicRoot: topicRoot(
@@ -232,6 +242,7 @@ export function configOf(file: SettingsFile) {
     tls: file.tls,
     registration: file.registration,
     admin: file.admin,
+    credentials: { rotationOverlapMs: file.credentials.rotationOverlap },
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     storage: storageOf(file.storage),

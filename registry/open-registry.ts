@@ -27,6 +27,8 @@ export interface RegistryOptions {
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How long a secret that was replaced stays valid when nothing else is said. @defaultValue 0 */
+  readonly rotationOverlapMs?: number
   /** How secrets are hashed and checked; the benchmark compares another way. */
   readonly credentials?: Credentials
   readonly log: Log
@@ -57,6 +59,7 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
+    rotationOverlapMs: options.rotationOverlapMs ?? 0,
     log: options.log,
     now,
   })

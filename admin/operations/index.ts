@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { accountOperations } from './accounts.ts'
+import { deviceChangeOperations } from './device-changes.ts'
 import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
@@ -7,6 +8,8 @@ import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
+export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
 export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
@@ -24,6 +27,7 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...accountOperations,
+  ...deviceChangeOperations,
   ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>

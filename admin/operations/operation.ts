@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { RegistryError, type Registry, type Role, type Signal } from '../../registry/index.ts'
+import { RegistryError, type DevicePresence, type Registry, type Role, type Signal } from '../../registry/index.ts'
 import type { ServerStatus } from './server.ts'
 
 /** Who asks, for the journal and the log. Whoever may open the socket file owns the machine's side of Mooring. */
@@ -24,6 +24,8 @@ export interface OperatorParts {
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */
   readonly changed?: Signal<OperatorChange>
+  /** Whether a device is connected; absent when no broker runs. */
+  readonly presence?: (deviceId: string) => DevicePresence | undefined
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */

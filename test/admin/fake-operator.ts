@@ -83,6 +83,21 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       accessKey: 'ed9c8a6e-0000-4000-8000-000000000002',
       accessSecret: 'b'.repeat(64),
     }),
+    quarantineDevice: async (request) => ({ ...(await device(request)), quarantined: true }),
+    releaseDevice: device,
+    disconnectDevice: device,
+    tagDevice: async (request) => ({ ...(await device(request)), tags: request.set ?? [] }),
+    restrictDevice: async (request) => {
+      const { addresses = [], filterType = 'none', pubTopics = [], subTopics = [] } = request
+      await device(request)
+      return { accessKey: 'ed9c8a6e-0000-4000-8000-000000000002', filterType, pubTopics, subTopics, addresses }
+    },
+    changeDevices: async ({ dryRun = false, after }) => ({
+      matched: 1,
+      changed: dryRun ? [] : [A_DEVICE],
+      secrets: [],
+      ...(after === undefined ? { next: A_DEVICE.id } : {}),
+    }),
     deleteDevice: device,
     createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
     listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),
