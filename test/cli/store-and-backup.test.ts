@@ -68,7 +68,15 @@ test('a damaged store is told by file, repaired, and sound afterwards', async (t
     [
       false,
       [{ file: join(data, 'store', 'CURRENT'), problem: 'is missing' }],
-      { 'access-keys': 1, 'by-manufacturer-id': 1, devices: 1, 'keys-by-device': 1 },
+      {
+        'access-keys': 1,
+        'by-manufacturer-id': 1,
+        'device-facets': 3,
+        devices: 1,
+        'keys-by-device': 1,
+        'token-devices': 1,
+        tokens: 1,
+      },
     ],
   )
 

@@ -26,6 +26,8 @@ async function setUp(server: Mooring, url: string): Promise<{ cookie: string }> 
   return { cookie: (answer.headers.get('set-cookie') ?? '').split(';', 1)[0] ?? '' }
 }
 
+const timeless = (text: string): string => text.replace(/"serverTime":"[^"]+"/, '')
+
 test('unless told otherwise only this machine reaches it, and others see nothing', async (t) => {
   const server = await startMooring(t, { env: { MOORING_LISTEN_HTTP: '0.0.0.0:0' } })
   const url = server.url('http')
@@ -35,7 +37,6 @@ test('unless told otherwise only this machine reaches it, and others see nothing
     ask(`${url}/openapi.json`, { headers: { 'x-forwarded-for': '127.0.0.1' } }),
     ...(outerAddress === undefined ? [] : [ask(`${url.replace('127.0.0.1', outerAddress)}/admin/v1/setup`, {})]),
   ]
-  const timeless = (text: string): string => text.replace(/"serverTime":"[^"]+"/, '')
   for (const { status, text } of await Promise.all(elsewhere)) {
     assert.deepEqual([status, timeless(text)], [404, timeless(nothing.text)])
   }
