@@ -123,6 +123,19 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, 'approval', 'list'],
   [0, 'approval', 'approve', '--all'],
   [3, 'approval', 'refuse', 'B9'],
+  [0, 'admin', 'create', 'made', '--password-file', SECRET_FILE],
+  [0, 'admin', 'role', 'made', 'operator'],
+  [2, 'admin', 'create', 'other', '--password-file', 'none.txt'],
+  [0, 'admin', 'list'],
+  [3, 'admin', 'role', 'nobody', 'viewer'],
+  [0, 'admin', 'passwd', 'made', '--password-file', SECRET_FILE],
+  [3, 'admin', 'passwd', 'nobody', '--password-file', SECRET_FILE],
+  [0, 'admin', 'remove', 'made'],
+  [3, 'admin', 'remove', 'nobody'],
+  [0, 'apitoken', 'create', 'made'],
+  [0, 'apitoken', 'list'],
+  [0, 'apitoken', 'revoke', 'made'],
+  [3, 'apitoken', 'revoke', 'nobody'],
   [0, 'recipe', 'list'],
   [0, 'backup', 'create', '--to', 'made'],
   [5, 'backup', 'create', '--to', 'there'],
@@ -147,6 +160,7 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   await aDevice(registry, 'A1-0001')
   await aDevice(registry, 'line 3 – ä\u202e')
+  await registry.accounts.create({ name: 'owner', password: 'a password that stays', role: 'admin' })
   await registry.createServiceKey({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
   const urls = { url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' }
   const { token } = await registry.tokens.create({ ...urls, name: 'line-3' })
