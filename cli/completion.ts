@@ -49,15 +49,13 @@ export function addCompletionCommands(program: Command, run: Run): void {
     .argument('[words...]', 'a command line so far, after --')
     .description('print how a command line can go on; what the shells ask')
     .action((words: string[], _options: unknown, command: Command) =>
-      run(command, ({ context, output }) =>
-        complete(program, words, (options) => new Session(context, output, options)),
-      ),
+      run(command, ({ context, output }) => offer(program, words, (options) => new Session(context, output, options))),
     )
 }
 
 type Options = ConstructorParameters<typeof Session>[2]
 
-async function complete(program: Command, words: string[], open: (options: Options) => Session): Promise<void> {
+async function offer(program: Command, words: string[], open: (options: Options) => Session): Promise<void> {
   const known = namesOf(program, words)
   const wanted = argumentsOf(commandOf(program, known)).filter((name) => Object.hasOwn(candidatesFor, name))
   const candidates = wanted.length === 0 ? new Map<string, Candidate[]>() : await ask(open(dataOf(words)), wanted)
@@ -127,8 +125,8 @@ function treeOf(program: Command, candidates: ReadonlyMap<string, readonly Candi
         const offered = candidates.get(argument.name()) ?? argChoices.map((choice): Candidate => [choice, ''])
         node.argument(
           argument.name(),
-          (offer) => {
-            for (const [value, description] of offered) offer(value, description)
+          (give) => {
+            for (const [value, description] of offered) give(value, description)
           },
           argument.variadic,
         )
@@ -145,10 +143,10 @@ function addOptions(node: ReturnType<RootCommand['command']>, command: Command):
     if (name === undefined) continue
     if (!required) node.option(name, description, alias)
     else {
-      const offer = (complete: (value: string, text: string) => void): void => {
-        for (const choice of argChoices) complete(choice, '')
+      const giveChoices = (give: (value: string, text: string) => void): void => {
+        for (const choice of argChoices) give(choice, '')
       }
-      node.option(name, description, offer, alias)
+      node.option(name, description, giveChoices, alias)
     }
   }
 }

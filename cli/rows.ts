@@ -28,5 +28,5 @@ export function toCsv(rows: readonly Row[]): string {
 
 function cellOf(value: unknown): string {
   if (value === undefined || value === null) return ''
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -30,10 +30,11 @@ test('a data folder that others may look into is an error', async (t) => {
   assert.equal(of('data')?.state, 'error')
 })
 
+const at = (days: number): Date => new Date(Date.now() + days * 86_400_000)
+
 test('a certificate that has expired is an error, and one that soon will is a warning', async (t) => {
   const folder = await aFolder(t)
   const { keyFile } = await aCertificate()
-  const at = (days: number): Date => new Date(Date.now() + days * 86_400_000)
   for (const [days, state] of [
     [-1, 'error'],
     [5, 'warning'],

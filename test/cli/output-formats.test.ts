@@ -15,9 +15,10 @@ for (const line of ['device list -o yaml', 'device list -o', 'device list -o csv
   })
 }
 
+const formulaDevice: Operator['listDevices'] = async () => ({ devices: [{ ...A_DEVICE, name: '=HYPERLINK("x")' }] })
+
 test('a name that a spreadsheet would take for a formula is shown as text', async (t) => {
-  const listDevices: Operator['listDevices'] = async () => ({ devices: [{ ...A_DEVICE, name: '=HYPERLINK("x")' }] })
-  const { stdout } = await asked(t, 'device list -o csv', { listDevices })
+  const { stdout } = await asked(t, 'device list -o csv', { listDevices: formulaDevice })
   assert.match(stdout, /,"'=HYPERLINK\(""x""\)",/)
 })
 
@@ -35,12 +36,14 @@ for (const format of ['json', 'jsonl']) {
   })
 }
 
+const twoDevices: Operator['listDevices'] = async () => ({
+  devices: [A_DEVICE, { ...A_DEVICE, id: '6922d1a0c3f4e5b6a7980002', name: 'a,b' }],
+})
+
 test('json is the whole answer, jsonl a line for each row, csv a table, and table is for people', async (t) => {
-  const listDevices: Operator['listDevices'] = async () => ({
-    devices: [A_DEVICE, { ...A_DEVICE, id: '6922d1a0c3f4e5b6a7980002', name: 'a,b' }],
-  })
-  const output = async (format: string) => (await asked(t, `device list -o ${format}`, { listDevices })).stdout
-  assert.deepEqual(JSON.parse(await output('json')), await listDevices({ limit: 2 }))
+  const output = async (format: string) =>
+    (await asked(t, `device list -o ${format}`, { listDevices: twoDevices })).stdout
+  assert.deepEqual(JSON.parse(await output('json')), await twoDevices({ limit: 2 }))
   const lines = (await output('jsonl')).trimEnd().split('\n')
   assert.deepEqual(
     lines.map((line) => (JSON.parse(line) as { name: string }).name),

@@ -74,12 +74,12 @@ test('addresses that mean nothing are refused', async (t) => {
   }
 })
 
-function status(): never {
+function broken(): never {
   throw new Error('the secret reason')
 }
 
 test('a fault of ours is answered without its reason, which is in the log', async (t) => {
-  const door = await anAdminDoor(t, { operator: { status } })
+  const door = await anAdminDoor(t, { operator: { status: broken } })
   const answer = await door.ask('/status', { headers: await door.session('viewer') })
   assert.equal(answer.status, 500)
   assert.doesNotMatch(answer.text, /reason/)
