@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { createOperator } from './admin/index.ts'
 import { banner, runCli, servingLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
+import { isSingleExecutable, packagedFile } from './executable/index.ts'
 import { createLog } from './log.ts'
 import { openStore } from './open-store.ts'
-import type { Log } from './registry/index.ts'
+import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
 import { startServer } from './server.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
@@ -14,23 +15,30 @@ process.umask(0o077)
 /** A stop that takes longer than this is not a stop any more. */
 const LONGEST_STOP_MS = 9_000
 
-const version = versionOf(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+// Nothing has used libuv's pool yet in the single executable, as nothing is read to load it: its size can still be told.
+if (isSingleExecutable) process.env['UV_THREADPOOL_SIZE'] ??= `${availableParallelism() + DEFAULT_POOL_THREADS}`
+
+const version = versionOf(packagedFile('package.json'))
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  version,
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  stdoutIsTTY: process.stdout.isTTY,
-  stderrIsTTY: process.stderr.isTTY,
-  env: process.env,
-  cwd: process.cwd(),
-  openLocal,
-  startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
-  serve,
-  onInterrupt,
-})
+void main()
+
+async function main(): Promise<void> {
+  process.exitCode = await runCli(process.argv.slice(2), {
+    version,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdoutIsTTY: process.stdout.isTTY,
+    stderrIsTTY: process.stderr.isTTY,
+    env: process.env,
+    cwd: process.cwd(),
+    openLocal,
+    startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
+    serve,
+    onInterrupt,
+  })
+}
 
 async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
