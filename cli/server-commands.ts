@@ -35,6 +35,16 @@ export function addServerCommands(program: Command, run: Run): void {
     )
 
   program
+    .command('self-test')
+    .description('check that this program works on this machine, with a server of its own in a temporary folder')
+    .action((_options: unknown, command: Command) =>
+      run(command, async (session) => {
+        const { selfTest } = await import('./self-test.ts')
+        return await selfTest(session.context, session.output)
+      }),
+    )
+
+  program
     .command('status')
     .description('ask the running server how it is')
     .action((_options: unknown, command: Command) => run(command, showStatus))
