@@ -3,11 +3,12 @@ import { availableParallelism } from 'node:os'
 import { createOperator } from './admin/index.ts'
 import { banner, runCli, servingLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
-import { isSingleExecutable, packagedFile } from './executable/index.ts'
+import { isSingleExecutable, packagedFile, packagedFileNames } from './executable/index.ts'
 import { createLog } from './log.ts'
 import { openStore } from './open-store.ts'
 import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
 import { startServer } from './server.ts'
+import { notifyServiceManager } from './service-manager.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
 process.umask(0o077)
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
     startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
     serve,
     onInterrupt,
+    packagedFiles: { names: packagedFileNames, read: packagedFile },
   })
 }
 
@@ -77,7 +79,15 @@ async function serve(loaded: LoadedConfig): Promise<number> {
   if (log.forPeople) process.stdout.write(banner(facts))
   else log.info(...servingLine(facts))
 
+  process.on('SIGHUP', () => void server.reload())
+  const notify = (state: 'READY=1' | 'STOPPING=1'): void =>
+    notifyServiceManager(state, process.env, (reason) =>
+      log.warn({ event: 'notify-failed', reason: reason.message }, 'The service manager could not be told.'),
+    )
+  notify('READY=1')
+
   await stopped
+  notify('STOPPING=1')
   log.info({ event: 'stopping' }, 'Stopping: no new connections, what has begun finishes. A second signal forces.')
   const late = setTimeout(() => {
     log.error({ event: 'stop-forced' }, `The stop took longer than ${LONGEST_STOP_MS} ms and was forced.`)

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { createOperator, listenAdmin, type Operator, type ServerStatus } from './admin/index.ts'
 import {
   createAdmission,
@@ -9,7 +8,8 @@ import {
   type Listener,
   type ListenAddress,
 } from './broker/index.ts'
-import { ConfigError, formatListenAddress, type Config } from './config.ts'
+import { CertificateFiles } from './certificate-files.ts'
+import { formatListenAddress, type Config } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
@@ -19,7 +19,7 @@ import {
   type ReadinessCheck,
   type RegistrationResult,
 } from './registration/index.ts'
-import { Signal } from './registry/index.ts'
+import { Signal, type Log } from './registry/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -30,6 +30,8 @@ export interface Server {
   readonly addresses: Readonly<Partial<Record<keyof Config['listen'], ListenAddress>>>
   readonly dataFolderCreated: boolean
   readonly operator: Operator
+  /** Reads the certificate again; nobody is disconnected. @returns false when it cannot be used and the old one stays. */
+  reload(): Promise<boolean>
   /** Stops accepting, lets what has begun finish, writes what waits, and closes the store. Resolves within the grace time and a little. */
   close(): Promise<void>
 }
@@ -44,7 +46,8 @@ const BUSY_BACKLOG_MS = 500
 export async function startServer(config: Config, parts: ServerParts): Promise<Server> {
   const { log } = parts
   const startedAt = new Date()
-  const tls = await readCertificate(config)
+  const certificate = await openCertificate(config, log)
+  const tls = certificate?.current
   const closing = new Closing()
   try {
     const storeWrites = new StoreWrites()
@@ -87,7 +90,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const { mqtt, mqtts, http, https } = config.listen
     if (mqtt !== undefined) listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, log }))
     if (mqtts !== undefined && tls !== undefined) {
-      listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log }))
+      const listener = await listenTls({ address: mqtts, tls, admission, accept, log })
+      certificate?.onChange((renewed) => listener.setCertificate(renewed))
+      listeners.set('mqtts', listener)
     }
 
     const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
@@ -110,7 +115,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
         storeCommits: () => database.writer.commits,
-        certificate: () => tls?.cert,
+        certificate: () => certificate?.current.cert,
       },
     })
     const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
@@ -124,8 +129,12 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     closing.add(() => webSockets.close())
     if (http !== undefined) listeners.set('http', await listenHttp({ ...web, address: http }))
     if (https !== undefined && tls !== undefined) {
-      listeners.set('https', await listenHttp({ ...web, address: https, tls }))
+      const listener = await listenHttp({ ...web, address: https, tls })
+      certificate?.onChange((renewed) => listener.setCertificate(renewed))
+      listeners.set('https', listener)
     }
+    certificate?.watch()
+    closing.add(async () => certificate?.close())
     closing.add(async () => {
       for (const listener of listeners.values()) listener.stopAccepting()
       admission.close()
@@ -135,6 +144,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       addresses: Object.fromEntries([...listeners].map(([name, listener]) => [name, listener.address])),
       dataFolderCreated: database.created,
       operator,
+      reload: async () => (await certificate?.reload()) ?? true,
       close: () => closing.run(),
     }
   } catch (error) {
@@ -175,19 +185,11 @@ class Closing {
 }
 
 /** Read before the store is opened, so that a certificate that is missing costs nothing. */
-async function readCertificate({ tls, listen }: Config): Promise<{ cert: Buffer; key: Buffer } | undefined> {
-  if (tls.cert === undefined || tls.key === undefined) return undefined
+async function openCertificate({ tls, listen }: Config, log: Log): Promise<CertificateFiles | undefined> {
+  const { cert, key } = tls
+  if (cert === undefined || key === undefined) return undefined
   if (listen.mqtts === undefined && listen.https === undefined) return undefined
-  return { cert: await readPem('tls.cert', tls.cert), key: await readPem('tls.key', tls.key) }
-}
-
-async function readPem(setting: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new ConfigError([`${setting}: ${path} cannot be read: ${reason}`])
-  }
+  return await CertificateFiles.open({ cert, key }, log)
 }
 
 function statusOf(

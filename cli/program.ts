@@ -1,12 +1,14 @@
 import { Command } from 'commander'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
+import { addFileCommands } from './file-commands.ts'
 import { examples } from './help.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
 import { addTokenCommands } from './token-commands.ts'
+import { addUpgradeCheck } from './upgrade-check.ts'
 
 /** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
 export function buildProgram(parts: {
@@ -39,5 +41,7 @@ export function buildProgram(parts: {
   addDeviceCommands(program, run)
   addRecipeCommands(program, run)
   addConfigCommands(program, run)
+  addUpgradeCheck(program, run)
+  addFileCommands(program, run)
   return program
 }
