@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { addAllowCommands } from './allow-commands.ts'
+import { addApprovalCommands } from './approval-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { addFileCommands } from './file-commands.ts'
@@ -39,6 +41,8 @@ export function buildProgram(parts: {
   addTokenCommands(program, run)
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
+  addAllowCommands(program, run)
+  addApprovalCommands(program, run)
   addRecipeCommands(program, run)
   addConfigCommands(program, run)
   addUpgradeCheck(program, run)

@@ -1,4 +1,5 @@
 import { getAsset } from 'node:sea'
+import { gunzipSync } from 'node:zlib'
 import { addonFolders, FOLDER_VARIABLE } from './addon-folders.ts'
 import { loadFromKeptFile } from './kept-file.ts'
 import { loadFromMemory } from './memory-file.ts'
@@ -13,7 +14,7 @@ const KNOWS_NO_NAMELESS_FILES: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENO
  */
 export function nativeAddon(name: string): unknown {
   try {
-    return loadAddon(name, new Uint8Array(getAsset(`native/${name}.node`)), process.env)
+    return loadAddon(name, gunzipSync(getAsset(`native/${name}.node`)), process.env)
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
     return process.exit(1)

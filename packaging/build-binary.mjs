@@ -1,22 +1,21 @@
 // npm run build:binary [x64|arm64|all]: one file that needs no Node, no npm and no network. → dist/mooring
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { bundle } from './bundle.mjs'
 import { noticesOf } from './notices.mjs'
-import { nodeFolder, prepareTools, root, run } from './tools.mjs'
+import { binaryFor, nodeFolder, prepareTools, root, run } from './tools.mjs'
 
 const dist = join(root, 'dist')
 /** What the build leaves beside the executables: the bundle, its source map, the notices. */
 const work = join(dist, 'binary')
 
 const targets = {
-  x64: { strip: 'strip', machine: 0x3e, output: 'mooring' },
+  x64: { strip: 'strip', machine: 0x3e },
   // The Debian package binutils-aarch64-linux-gnu.
-  arm64: { strip: 'aarch64-linux-gnu-strip', machine: 0xb7, output: 'mooring-arm64' },
+  arm64: { strip: 'aarch64-linux-gnu-strip', machine: 0xb7 },
 }
-// What an executable is called does not say for what it was built elsewhere: on arm64 `mooring` is still the one for x64.
 const asked = process.argv[2] ?? 'x64'
 const archs = asked === 'all' ? Object.keys(targets) : [asked]
 if (!archs.every((arch) => Object.hasOwn(targets, arch))) throw new Error(`no such target: ${asked}; x64, arm64, all`)
@@ -30,7 +29,8 @@ const packages = await bundle(join(work, 'main.cjs'))
 for (const arch of archs) await build(arch)
 
 async function build(arch) {
-  const { strip, machine, output } = targets[arch]
+  const { strip, machine } = targets[arch]
+  const output = binaryFor(arch)
   const folder = join(work, arch)
   mkdirSync(folder)
   const node = join(folder, 'node')
@@ -65,26 +65,31 @@ async function build(arch) {
       ],
       // NODE_OPTIONS could load other code into a process that holds secrets.
       execArgvExtension: 'none',
-      assets: { ...(await packagedFiles(folder)), ...native },
+      assets: compressed({ ...(await packagedFiles()), ...native }, folder),
     }),
   )
   // The Node that builds and the Node inside must be of the same version.
   run(join(nodeFolder(process.arch), 'bin/node'), ['--build-sea', settings], { cwd: root })
   chmodSync(made, 0o755)
-  renameSync(made, join(dist, output))
+  renameSync(made, output)
   rmSync(node)
-  process.stderr.write(`dist/${output}  ${(statSync(join(dist, output)).size / 1e6).toFixed(1)} MB\n`)
+  process.stderr.write(`${relative(root, output)}  ${(statSync(output).size / 1e6).toFixed(1)} MB\n`)
 }
 
-/** Name → file, by the list that the program looks them up in. Compressed, for most are long and none is often read. */
-async function packagedFiles(folder) {
+/** Name → file, by the list that the program looks them up in. */
+async function packagedFiles() {
   const list = pathToFileURL(join(dist, 'executable/packaged-files.js')).href
   const { packagedFileNames, placeInSources } = await import(list)
+  return Object.fromEntries(packagedFileNames().map((name) => [name, placeInSources(name)]))
+}
+
+/** Name → compressed copy: most are long, and all of it counts in a file that is copied around. */
+function compressed(files, folder) {
   return Object.fromEntries(
-    packagedFileNames().map((name) => {
-      const file = join(folder, `${name}.gz`)
-      writeFileSync(file, gzipSync(readFileSync(join(root, placeInSources(name))), { level: 9 }))
-      return [name, file]
+    Object.entries(files).map(([name, file]) => {
+      const copy = join(folder, `${basename(name)}.gz`)
+      writeFileSync(copy, gzipSync(readFileSync(join(root, file)), { level: 9 }))
+      return [name, copy]
     }),
   )
 }

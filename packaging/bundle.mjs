@@ -27,8 +27,9 @@ const nativeAddons = {
 
 /** Packages that others use when they are there. They are not, and asking for them would print a warning at each start. */
 const ABSENT = /^(?:supports-color|bufferutil|utf-8-validate)$/
-/** What nobody here calls, and is a megabyte and a half: messages in forty languages, character sets, proxies and traces. */
-const UNUSED = /^(?:\.\.\/locales\/index\.js|\.\/[ds]bcs-data(?:-generated)?|socks|@opentelemetry\/api)$/
+/** What nobody here calls, and is two megabytes: forty languages, character sets, proxies, traces, threads for logs, browsers. */
+const UNUSED =
+  /^(?:\.\.\/locales\/index\.js|\.\/[ds]bcs-data(?:-generated)?|socks|worker-timers|thread-stream|@opentelemetry\/api)$/
 const leftOut = {
   name: 'left-out',
   resolveId(source) {

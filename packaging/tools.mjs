@@ -49,3 +49,9 @@ export function run(command, args, options = {}) {
 
 /** 0.1.0: the version of what is packaged. */
 export const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
+
+/** Where `npm run build:binary` puts the executable for `arch`. */
+export const binaryFor = (arch) => join(root, arch === 'x64' ? 'dist/mooring' : `dist/mooring-${arch}`)
+
+/** 26.10.0: the Node inside the executable. */
+export const nodeVersion = () => JSON.parse(readFileSync(join(nodeFolder('x64'), 'package.json'), 'utf8')).version

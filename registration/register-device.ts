@@ -39,7 +39,7 @@ function answerRegistration({ registry, log }: RegisterDeviceParts): Middleware 
     // The manufacturer ID is spent for good, so not for a device that has already hung up.
     if (!ctx.writable) throw new RequestError('ERR_BODY_INCOMPLETE', 'The connection closed.')
 
-    const { deviceId, accessKey, accessSecret } = await registry.registerDevice(request)
+    const { deviceId, accessKey, accessSecret } = await registry.registerDevice({ ...request, address: ctx.ip })
 
     ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }
     const facts = { deviceId, manufacturerId: printable(request.manufacturerId), address: ctx.ip }

@@ -1,10 +1,12 @@
 import type { z } from 'zod'
+import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
 export type { ServerStatus } from './server.ts'
@@ -19,6 +21,7 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

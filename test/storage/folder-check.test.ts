@@ -31,6 +31,8 @@ async function fingerprint(folder: string): Promise<string[]> {
   )
 }
 
+const step = (what: string): Migration => ({ what, async *batches() {} })
+
 const identity = (format: number) => JSON.stringify({ format, storeId: 'id', state: 'ready' })
 
 const refusals: readonly { name: string; harm: (folder: string) => Promise<unknown>; message: RegExp }[] = [
@@ -84,7 +86,6 @@ test('a folder that can be opened is said to be, and not touched', async (t) => 
 
 test('what a newer version would change first is listed', async (t) => {
   const folder = await aStore(t)
-  const step = (what: string): Migration => ({ what, async *batches() {} })
   const check = await checkFolder(folder, [step('keys are longer'), step('values are shorter')])
   assert.deepEqual(check, { format: 1, newestFormat: 3, migrations: ['keys are longer', 'values are shorter'] })
 })

@@ -19,12 +19,12 @@ const renaming = (failAfter = Infinity): Migration => ({
       if (last === undefined) return
       if (batches++ === failAfter) throw new Error('cut off')
       const values = await level.getMany(keys)
-      reached = `${String(last)}`
+      reached = last
       yield {
         reached,
         operations: keys.flatMap((key, index) => [
-          { type: 'del', key: `${String(key)}` } as const,
-          { type: 'put', key: `new-${String(key)}`, value: values[index] } as const,
+          { type: 'del', key: key } as const,
+          { type: 'put', key: `new-${key}`, value: values[index] } as const,
         ]),
       }
     }
