@@ -27,7 +27,7 @@ export function loadFromMemory(name: string, bytes: Uint8Array): unknown {
     files.unmount()
     // Node has closed its descriptor, and dlopen knows the library by it: were the next add-on to get the same number,
     // it would be taken for this one. So nobody gets the number again.
-    openSync('/dev/null', 'r')
+    openSync(process.execPath, 'r')
   }
 }
 

@@ -1,5 +1,5 @@
 // npm run build:binary [x64|arm64|all]: one file that needs no Node, no npm and no network. → dist/mooring
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -39,8 +39,8 @@ async function build(arch) {
   writeFileSync(join(dist, 'THIRD-PARTY-NOTICES'), noticesOf(packages, arch))
 
   const native = {
-    'native/argon2.node': `node_modules/argon2/prebuilds/linux-${arch}/argon2.glibc.node`,
-    'native/classic-level.node': `node_modules/classic-level/prebuilds/linux-${arch}/classic-level.node`,
+    'native/argon2.node': prebuilt('argon2', arch),
+    'native/classic-level.node': prebuilt('classic-level', arch),
   }
   for (const file of [node, ...Object.values(native)]) refuseOtherMachine(resolve(root, file), machine)
 
@@ -74,6 +74,14 @@ async function build(arch) {
   renameSync(made, output)
   rmSync(node)
   process.stderr.write(`${relative(root, output)}  ${(statSync(output).size / 1e6).toFixed(1)} MB\n`)
+}
+
+/** The native part of a package for Debian's C library; the other one, where there is one, is for Alpine's. */
+function prebuilt(name, arch) {
+  const folder = `node_modules/${name}/prebuilds/linux-${arch}`
+  const file = readdirSync(join(root, folder)).find((one) => one.endsWith('.node') && !one.includes('musl'))
+  if (file === undefined) throw new Error(`${folder} holds nothing for glibc`)
+  return `${folder}/${file}`
 }
 
 /** Name → file, by the list that the program looks them up in. */

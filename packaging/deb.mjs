@@ -30,7 +30,7 @@ export function makeDeb(arch, compression) {
   const doc = 'usr/share/doc/mooring'
   put(`${doc}/copyright`, readFileSync(join(root, 'LICENSE')))
   put(`${doc}/THIRD-PARTY-NOTICES.gz`, gzip(readFileSync(join(root, 'dist/THIRD-PARTY-NOTICES'))))
-  put(`${doc}/changelog.gz`, gzip(readFileSync(join(root, 'CHANGELOG.md'))))
+  put(`${doc}/CHANGELOG.md.gz`, gzip(readFileSync(join(root, 'CHANGELOG.md'))))
   put(`${doc}/mooring.cdx.json.gz`, gzip(sbom()))
 
   const installedSize = run('du', ['-sk', '--apparent-size', tree]).split('\t')[0]
