@@ -13,9 +13,9 @@ test('where no place allows execution, and there is no memory for it, each attem
   const root = await aFolder(t)
   await bareRoot(root, binary.file)
   const { code, output } = inNamespace(
-    // A descriptor for the memory cannot be had either.
-    `mount -t tmpfs -o noexec tmpfs "$ROOT/tmp"
-     mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
+    // Memory is reached through /proc, which is not there.
+    `mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
+     mount -t tmpfs -o noexec tmpfs "$ROOT/tmp"
      exec env -i /usr/sbin/chroot "$ROOT" /mooring version`,
     { ROOT: root },
   )
@@ -41,9 +41,9 @@ test('it works where no file system that can be written allows execution', { ski
   const root = await aFolder(t)
   await bareRoot(root, binary.file)
   const { code, output } = inNamespace(
-    `mount -t proc proc "$ROOT/proc"
+    `mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
+     mount -t proc proc "$ROOT/proc"
      mount -t tmpfs -o noexec tmpfs "$ROOT/tmp"
-     mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
      exec env -i /usr/sbin/chroot "$ROOT" /mooring self-test`,
     { ROOT: root },
   )

@@ -41,9 +41,9 @@ test(
     await mkdir(root)
     extract(join(folder, 'blobs', layers[0].digest.replace(':', '/')), root)
     const { code, output } = inNamespace(
-      `mkdir "$ROOT/proc"; mount -t proc proc "$ROOT/proc"
+      `mkdir "$ROOT/proc"; mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
+     mount -t proc proc "$ROOT/proc"
      mount -t tmpfs -o noexec,mode=1777 tmpfs "$ROOT/tmp"; mount -t tmpfs -o noexec,mode=1777 tmpfs "$ROOT/data"
-     mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
      env -i /usr/sbin/chroot --userspec=12345:12345 "$ROOT" /usr/bin/mooring self-test
      env -i MOORING_DATA=/data/mooring /usr/sbin/chroot --userspec=12345:12345 "$ROOT" /usr/bin/mooring key create --service any`,
       { ROOT: root },
