@@ -1,10 +1,12 @@
 import { openSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** The part of Node 26's `node:vfs` that is needed here. */
 interface Vfs {
   create(): {
     writeFileSync(path: string, bytes: Uint8Array): void
-    mount(at: string): void
+    /** @returns under which path it is found. */
+    mount(at: string): string
     unmount(): void
   }
 }
@@ -18,10 +20,10 @@ interface Vfs {
 export function loadFromMemory(name: string, bytes: Uint8Array): unknown {
   const files = memoryFiles().create()
   files.writeFileSync(`/${name}.node`, bytes)
-  files.mount('/mooring-native')
+  const place = files.mount('/mooring-native')
   try {
     const addon = { exports: {} }
-    process.dlopen(addon, `/mooring-native/${name}.node`)
+    process.dlopen(addon, join(place, `${name}.node`))
     return addon.exports
   } finally {
     files.unmount()
