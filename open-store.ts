@@ -30,6 +30,8 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
   const database = await openDatabase(config.data, {
     durability: config.storage.durability,
     furnish: (made) => signingIdentity(config, made),
+    onMigrated: (migrated) =>
+      log.info({ event: 'store-migrated', ...migrated }, 'The store was brought to a newer format; a backup is kept.'),
   })
   try {
     const { level, writer } = database

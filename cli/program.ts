@@ -8,6 +8,7 @@ import { addCompletionCommands } from './completion.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { addDoctorCommand } from './doctor.ts'
+import { addFileCommands } from './file-commands.ts'
 import { examples } from './help.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addOutputOptions } from './output-options.ts'
@@ -17,6 +18,7 @@ import type { Run } from './session.ts'
 import { addSigningKeyCommands } from './signing-key-commands.ts'
 import { addStoreCommands } from './store-commands.ts'
 import { addTokenCommands } from './token-commands.ts'
+import { addUpgradeCheck } from './upgrade-check.ts'
 
 /** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
 export function buildProgram(parts: {
@@ -57,5 +59,7 @@ export function buildProgram(parts: {
   addConfigCommands(program, run)
   addDoctorCommand(program, run)
   addCompletionCommands(program, run)
+  addUpgradeCheck(program, run)
+  addFileCommands(program, run)
   return program
 }

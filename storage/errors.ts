@@ -20,3 +20,14 @@ export class StoreUnavailable extends Error {
     super('The store cannot be written at present.', { cause })
   }
 }
+
+export const RESTORE = 'Restore the whole data folder from a backup, or start with another folder (--data DIR).'
+
+export const unreadable = (path: string, cause: unknown): StorageError =>
+  new StorageError(
+    `${path} cannot be read: ${messageOf(cause)}.`,
+    'Start Mooring as the user who owns the data folder, or give that user the folder back (chown -R).',
+    { cause },
+  )
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

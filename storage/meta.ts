@@ -11,6 +11,8 @@ export const META_KEYS = {
   storeId: 'store-id',
   boot: 'boot',
   commit: 'commit',
+  /** How far a migration under way has come. */
+  migration: 'migration',
   /** When a backup was made, ISO 8601. */
   lastBackup: 'last-backup',
 } as const

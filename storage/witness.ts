@@ -1,5 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { PRIVATE_FILE_MODE } from './files.ts'
+import { writeFile } from 'node:fs/promises'
+import { RESTORE, StorageError, unreadable } from './errors.ts'
+import { PRIVATE_FILE_MODE, systemCode } from './files.ts'
 
 /** What the store had reached, kept beside it: LevelDB itself does not notice that its newest log was lost. */
 export interface Reached {
@@ -35,8 +37,8 @@ export function parseWitness(text: string): Reached | 'unreadable' | undefined {
 export class Witness {
   readonly #file: number
 
-  constructor(path: string) {
-    this.#file = openSync(path, 'r+', PRIVATE_FILE_MODE)
+  constructor(path: string, flags: 'r' | 'r+') {
+    this.#file = openSync(path, flags)
   }
 
   /** @returns undefined when the file is empty. */
@@ -52,4 +54,37 @@ export class Witness {
   close(): void {
     closeSync(this.#file)
   }
+}
+
+/** An empty one, unless it is there. @throws {StorageError} when it cannot be made. */
+export async function createWitness(path: string): Promise<void> {
+  try {
+    await writeFile(path, '', { flag: 'a', mode: PRIVATE_FILE_MODE })
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+/** @throws {StorageError} when it is missing or cannot be opened. */
+export function openWitness(path: string, flags: 'r' | 'r+' = 'r+'): Witness {
+  try {
+    return new Witness(path, flags)
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw unreadable(path, cause)
+    throw new StorageError(
+      `${path} is missing: without it nobody can tell whether the store beside it is the newest.`,
+      `${RESTORE} If nothing else was lost, accept the store as it is with: touch ${path}`,
+      { cause },
+    )
+  }
+}
+
+/** @throws {StorageError} when it does not hold what was written. */
+export function readWitness(witness: Witness, path: string): Reached | undefined {
+  const reached = witness.read()
+  if (reached !== 'unreadable') return reached
+  throw new StorageError(
+    `${path} is damaged.`,
+    `${RESTORE} If nothing else was lost, accept the store as it is with: truncate -s 0 ${path}`,
+  )
 }

@@ -144,7 +144,7 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
 
 /** Commands that have nothing to do with the store, or nothing with one that a server has. */
 const others =
-  /^(serve|demo|status|version|recipe check|doctor|completion|admin setup-url|config \w+|backup (verify|restore)|store \w+)$/
+  /^(serve|demo|self-test|status|version|upgrade-check|files|recipe check|doctor|completion|admin setup-url|config \w+|backup (verify|restore)|store \w+)$/
 
 test('every command that needs the store is in the table', () => {
   const all = Array.from(cliDocs().matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
