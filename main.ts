@@ -34,7 +34,13 @@ process.exitCode = await runCli(process.argv.slice(2), {
 
 async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
-  return { operator: createOperator({ registry, status: noServer }), close: () => database.close() }
+  return {
+    operator: createOperator({ registry, status: noServer }),
+    close: async () => {
+      await registry.close()
+      await database.close()
+    },
+  }
 }
 
 function noServer(): never {

@@ -40,6 +40,7 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      journal: config.journal,
       log,
     })
     return { database, registry }

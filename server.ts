@@ -51,6 +51,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const watchWrites = storeWrites.watch.bind(storeWrites)
     const { database, registry } = await openStore(config, { ...parts, watchWrites })
     closing.add(() => database.close())
+    closing.add(() => registry.close())
     database.writer.onHealth((error) => {
       if (error === undefined) log.info({ event: 'store-mended' }, 'The store can be written again.')
       else
@@ -66,6 +67,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const broker = await createBroker({
       registry,
       database,
+      attempts: registry.attempts,
       options: { ...config.mqtt, persistence: config.storage.persistence },
       log,
     })
@@ -84,10 +86,11 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       log,
     })
     const { accept } = broker
+    const { handshakeFailed, registrationEnded: attemptEnded } = registry.attempts
     const { mqtt, mqtts, http, https } = config.listen
     if (mqtt !== undefined) listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, log }))
     if (mqtts !== undefined && tls !== undefined) {
-      listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log }))
+      listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed }))
     }
 
     const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
@@ -113,12 +116,13 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         certificate: () => tls?.cert,
       },
     })
-    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
+    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, attemptEnded, pages }).callback()
     const web = {
       app,
       onConnection: webSockets.connectionOpened.bind(webSockets),
       onUpgrade: webSockets.handleUpgrade.bind(webSockets),
       log,
+      handshakeFailed,
       maxConnections: config.limits.connections,
     }
     closing.add(() => webSockets.close())

@@ -1,3 +1,4 @@
+import { journalled } from './journal-operations.ts'
 import {
   operations,
   type Caller,
@@ -32,12 +33,17 @@ export async function askOperator(operator: Operator, name: OperationName, reque
 }
 
 /** @param request - believed: of the shape that the operation's schema gives. */
-const callOperation = async (
+async function callOperation(
   name: OperationName,
   parts: OperatorParts,
   request: unknown,
   caller: Caller,
-): Promise<unknown> => await operationNamed(name).call(parts, request, caller)
+): Promise<unknown> {
+  const operation = operationNamed(name)
+  return await journalled(parts.registry.journal, { name, operation, request, caller }, () =>
+    operation.call(parts, request, caller),
+  )
+}
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const named = (name: string): OperationName => name as OperationName

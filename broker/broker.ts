@@ -1,4 +1,4 @@
-import type { Log, Registry } from '../registry/index.ts'
+import type { Attempts, Log, Registry } from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
 import type { Connack } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
@@ -13,7 +13,7 @@ import { peerOf, type Accept } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
 import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
 import { publishWill } from './publish-will.ts'
-import { LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
+import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
 import { Wills } from './wills.ts'
@@ -34,6 +34,8 @@ export interface BrokerOptions extends Partial<ConnectionLimits> {
 export interface BrokerParts {
   readonly registry: Pick<Registry, 'authenticate' | 'acl' | 'accessRevoked'>
   readonly database: BrokerDatabase
+  /** Told of each login, however it ends. */
+  readonly attempts?: Pick<Attempts, 'loginEnded'>
   readonly options: BrokerOptions
   readonly log: Log
 }
@@ -83,11 +85,23 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
           client.principal = await decisions.authenticate(client, password)
           const bannedMs = throttle?.bannedMs(client.id ?? '') ?? 0
           if (bannedMs > 0) throw new LoginRefused(ReturnCode.SERVER_UNAVAILABLE, keptOut(bannedMs))
+          parts.attempts?.loginEnded.emit({
+            ...attemptOf(client),
+            principal: client.principal,
+            takesOver: aedes.clients[client.id ?? ''] !== undefined,
+            refusal: undefined,
+          })
           return true
         },
         loginRefused: (client, reason) => {
           context.counters.loginsRefused[loginRefusalOf(reason)] += 1
           decisions.loginRefused(client, reason)
+          parts.attempts?.loginEnded.emit({
+            ...attemptOf(client),
+            principal: undefined,
+            takesOver: false,
+            refusal: attemptRefusalOf(reason),
+          })
         },
         mayPublish: (client, packet) => decisions.mayPublish(client, packet),
         maySubscribe: (client, subscription) => decisions.maySubscribe(client, subscription),
@@ -216,6 +230,13 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     close: () => (closing ??= close()),
   }
 }
+
+const attemptOf = ({ peer, id, accessKey }: Connection) => ({
+  address: peer.address,
+  transport: peer.transport,
+  clientId: id ?? '',
+  accessKey,
+})
 
 const keptOut = (milliseconds: number): string =>
   `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -2,7 +2,7 @@ import net from 'node:net'
 import { plainAddress, type Admission } from './admission.ts'
 import { listenError, type ListenerName } from './listener-errors.ts'
 import { Handshakes, type TlsCredentials } from './listener-tls.ts'
-import type { Log } from '../registry/index.ts'
+import type { HandshakeFailure, Log, Signal } from '../registry/index.ts'
 import type { Accept, Ticket } from './peer.ts'
 
 export type { TlsCredentials } from './listener-tls.ts'
@@ -28,6 +28,7 @@ export interface ListenTcpOptions {
 
 export interface ListenTlsOptions extends ListenTcpOptions {
   readonly tls: TlsCredentials
+  readonly handshakeFailed?: Signal<HandshakeFailure>
 }
 
 export interface Listener {
@@ -57,7 +58,7 @@ export function listenTcp(options: ListenTcpOptions): Promise<Listener> {
 
 /** As `listenTcp`. @throws {Error} also when the certificate or its key cannot be used. */
 export async function listenTls(options: ListenTlsOptions): Promise<TlsListener> {
-  const handshakes = new Handshakes(options.tls, options.accept, options.log)
+  const handshakes = new Handshakes(options.tls, options.accept, options.log, options.handshakeFailed)
   const listener = await listen('mqtts', options, (socket, address, ticket) =>
     handshakes.begin(socket, address, ticket),
   )

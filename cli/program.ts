@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { examples } from './help.ts'
+import { addExplainCommand } from './explain-command.ts'
+import { addJournalCommands } from './journal-commands.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
@@ -37,6 +39,8 @@ export function buildProgram(parts: {
   addTokenCommands(program, run)
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
+  addJournalCommands(program, run)
+  addExplainCommand(program, run)
   addRecipeCommands(program, run)
   addConfigCommands(program, run)
   return program

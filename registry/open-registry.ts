@@ -1,6 +1,7 @@
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Credentials } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
+import { openJournal, type JournalLimits } from './journal/index.ts'
 import type { Log } from './log.ts'
 import { LoginThrottle } from './login-throttle.ts'
 import type { Recipe } from './recipe.ts'
@@ -20,6 +21,7 @@ export interface RegistryOptions {
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
   readonly log: Log
+  readonly journal?: JournalLimits
   readonly now?: () => Date
 }
 
@@ -27,14 +29,17 @@ export interface RegistryOptions {
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
   const store = new RegistryStore(database)
   await store.open()
+  const { log, now = () => new Date() } = options
+  const throttle = new LoginThrottle()
   return new Registry({
     store,
     tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
     credentials: new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
-    throttle: new LoginThrottle(),
+    throttle,
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
-    log: options.log,
-    now: options.now ?? (() => new Date()),
+    journal: await openJournal(database, { store, throttle, limits: options.journal, log, now }),
+    log,
+    now,
   })
 }

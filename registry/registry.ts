@@ -13,6 +13,7 @@ import {
 import type { Credentials } from './credentials.ts'
 import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId } from './device.ts'
 import { RegistryError } from './errors.ts'
+import type { Attempts, Explanation, Journal, JournalRoom } from './journal/index.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import type { Presented, Principal } from './principal.ts'
@@ -31,6 +32,7 @@ export interface RegistryParts {
   readonly acl: AccessControl
   /** What a device that registers starts with. */
   readonly recipe: Recipe
+  readonly journal: JournalRoom
   readonly log: Log
   readonly now: () => Date
 }
@@ -41,6 +43,10 @@ export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
+  /** What happened. */
+  readonly journal: Journal
+  /** For the doors to tell who came. */
+  readonly attempts: Attempts
   /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
   readonly accessRevoked: Signal<{ accessKey: string }>
   readonly deviceRegistered: Signal<Device>
@@ -50,14 +56,17 @@ export class Registry {
   readonly #credentials: Credentials
   readonly #throttle: LoginThrottle
   readonly #recipe: Recipe
+  readonly #journal: JournalRoom
   readonly #now: () => Date
   /** Changes of devices and keys, one after the other: each reads what the one before wrote. */
   #lastChange: Promise<unknown> = Promise.resolve()
 
-  constructor({ store, tokens, credentials, throttle, acl, recipe, log, now }: RegistryParts) {
+  constructor({ store, tokens, credentials, throttle, acl, recipe, journal, log, now }: RegistryParts) {
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.journal = journal.journal
+    this.attempts = journal.attempts
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.#store = store
@@ -65,6 +74,7 @@ export class Registry {
     this.#credentials = credentials
     this.#throttle = throttle
     this.#recipe = recipe
+    this.#journal = journal
     this.#now = now
   }
 
@@ -233,6 +243,16 @@ export class Registry {
       await this.#store.deleteDevice(device, key)
       this.#revoke(key.accessKey)
     })
+  }
+
+  /** Why a device, a manufacturer ID or an address cannot get in. */
+  async explain(subject: string): Promise<Explanation> {
+    return await this.#journal.explain(subject)
+  }
+
+  /** Writes down what waits. The store stays open. */
+  async close(): Promise<void> {
+    await this.#journal.close()
   }
 
   /** Costs a hash. */

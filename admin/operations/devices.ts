@@ -9,7 +9,7 @@ const deviceRequest = z.strictObject({
   device: z.string().meta({ description: 'The device ID or the manufacturer ID.' }),
 })
 
-const deviceAnswer = z
+export const deviceAnswer = z
   .object({
     id: z.string(),
     manufacturerId: z.string(),

@@ -1,11 +1,13 @@
 import type { z } from 'zod'
 import { deviceOperations } from './devices.ts'
+import { journalOperations } from './journal.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
+export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
@@ -19,6 +21,7 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...journalOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -1,5 +1,5 @@
 import type { Operator, ServerStatus } from '../../admin/index.ts'
-import { RegistryError, type Device } from '../../registry/index.ts'
+import { RegistryError, type Device, type JournalEntry } from '../../registry/index.ts'
 
 export const A_DEVICE: Device = {
   id: '6922d1a0c3f4e5b6a7980001',
@@ -22,6 +22,20 @@ export const A_STATUS: ServerStatus = {
   data: '/data',
   connectedClients: 12,
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
+}
+
+export const AN_ENTRY: JournalEntry = {
+  seq: 7,
+  at: '2026-01-02T03:04:05.678Z',
+  kind: 'registration',
+  result: 'accepted',
+  deviceId: A_DEVICE.id,
+  manufacturerId: A_DEVICE.manufacturerId,
+  tokenId: 'legacy',
+  address: '192.0.2.7',
+  transport: 'http',
+  latencyMs: 12.5,
+  hash: 'f'.repeat(64),
 }
 
 async function device({ device: id }: { device: string }): Promise<Device> {
@@ -66,6 +80,19 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       accessSecret: 'b'.repeat(64),
     }),
     deleteDevice: device,
+    listJournal: async ({ limit }) => ({ entries: [AN_ENTRY], ...(limit === 1 ? { next: AN_ENTRY.seq } : {}) }),
+    verifyJournal: async () => ({
+      whole: true,
+      checked: 1,
+      head: { seq: AN_ENTRY.seq, hash: AN_ENTRY.hash },
+      anchor: { seq: AN_ENTRY.seq - 1, hash: '0'.repeat(64) },
+    }),
+    explain: async ({ subject }) => ({
+      subject,
+      device: A_DEVICE,
+      findings: [{ check: 'device', verdict: 'fine', text: 'Registered.', at: A_DEVICE.registeredAt }],
+      entries: [AN_ENTRY],
+    }),
     status: async () => A_STATUS,
     ...overrides,
   }

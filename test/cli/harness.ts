@@ -56,7 +56,13 @@ export async function aListeningFolder(t: TestContext, operator: Operator): Prom
 /** `openLocal` as the program has it: the real store of the data folder. */
 export const openRealStore: CliContext['openLocal'] = async (config) => {
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
-  return { operator: createOperator({ registry, status: noStatus }), close: () => database.close() }
+  return {
+    operator: createOperator({ registry, status: noStatus }),
+    close: async () => {
+      await registry.close()
+      await database.close()
+    },
+  }
 }
 
 function noStatus(): never {
