@@ -36,6 +36,8 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
     const registry = await openRegistry(watched, {
       ...(await signingIdentity(config, database)),
       recipe,
+      registrationMode: config.registration.mode,
+      normalisation: config.registration.manufacturerIds,
       topicRoot: config.mqtt.topicRoot,
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,

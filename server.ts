@@ -13,6 +13,7 @@ import { ConfigError, formatListenAddress, type Config } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
+  createAdmissionWebhook,
   createRegistrationApp,
   listenHttp,
   type HttpListener,
@@ -60,6 +61,13 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
           'The store cannot be written; nothing is acknowledged until it can.',
         )
     })
+
+    const { webhookUrl, webhookSecret, webhookFallback } = config.registration
+    if (webhookUrl !== undefined && webhookSecret !== undefined) {
+      registry.admission.askThrough(
+        createAdmissionWebhook({ url: webhookUrl, secret: webhookSecret, fallback: webhookFallback, log }),
+      )
+    }
 
     const listeners = new Map<keyof Config['listen'], Listener | HttpListener>()
     closing.add(() => Promise.all([...listeners.values()].map((listener) => listener.close(config.shutdown.graceMs))))

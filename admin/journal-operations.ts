@@ -2,8 +2,8 @@ import { RegistryError, type JournalCaller, type Journal } from '../registry/ind
 import type { Caller, Operation } from './operations/index.ts'
 
 /**
- * Calls an operation, and writes down who asked for what and how it ended before the caller hears of it. Operations of
- * viewers change nothing, and are no news.
+ * Calls an operation, and writes down who asked for what and how it ended before the caller hears of it. Asking changes
+ * nothing, and is no news.
  */
 export async function journalled(
   journal: Pick<Journal, 'recordNow'>,
@@ -11,7 +11,7 @@ export async function journalled(
   call: () => Promise<unknown>,
 ): Promise<unknown> {
   const { name, operation, request, caller } = asked
-  if (operation.role === 'viewer') return await call()
+  if (operation.role === 'viewer' || operation.route.method === 'GET') return await call()
   const facts = { kind: 'operation', caller: callerOf(caller), operation: name } as const
   try {
     const answer = await call()

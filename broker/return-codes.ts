@@ -34,6 +34,10 @@ const returnCodeFor = {
   ERR_MANUFACTURER_ID_MISSING: ReturnCode.NOT_AUTHORIZED,
   ERR_REGISTRATION_TOKEN_INVALID: ReturnCode.NOT_AUTHORIZED,
   ERR_DEVICE_ALREADY_REGISTERED: ReturnCode.NOT_AUTHORIZED,
+  ERR_NOT_IN_ALLOW_LIST: ReturnCode.NOT_AUTHORIZED,
+  ERR_APPROVAL_PENDING: ReturnCode.NOT_AUTHORIZED,
+  ERR_REGISTRATION_REFUSED: ReturnCode.NOT_AUTHORIZED,
+  ERR_ADMISSION_UNDECIDED: ReturnCode.NOT_AUTHORIZED,
 } as const satisfies Record<RegistryErrorCode, ReturnCode>
 
 /** What the client is told. A fault of ours is 3, so that the device tries again; 4 and 5 make some give up for good. */

@@ -40,6 +40,11 @@ export class Output {
     if (!this.#json) this.#streams.stderr.write(withNewline(this.styledError('dim', text)))
   }
 
+  /** Takes the place of the last such line, on a terminal; a file would only fill with them. The last one is empty. */
+  progress(text: string): void {
+    if (!this.#json && this.#streams.stderrIsTTY) this.#streams.stderr.write(`\r\u001b[K${text}`)
+  }
+
   styled(style: Style, text: string): string {
     return this.#colours(this.#streams.stdoutIsTTY) ? styleText(style, text, ALWAYS) : text
   }

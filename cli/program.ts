@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { addAllowCommands } from './allow-commands.ts'
+import { addApprovalCommands } from './approval-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { examples } from './help.ts'
@@ -41,6 +43,8 @@ export function buildProgram(parts: {
   addDeviceCommands(program, run)
   addJournalCommands(program, run)
   addExplainCommand(program, run)
+  addAllowCommands(program, run)
+  addApprovalCommands(program, run)
   addRecipeCommands(program, run)
   addConfigCommands(program, run)
   return program

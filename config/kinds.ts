@@ -78,6 +78,23 @@ export function text(description: string, example?: string) {
   )
 }
 
+/** Plain `http` would show the decision, and let others make it, to everyone on the way. */
+export function webhookUrl(description: string, example: string) {
+  return described(
+    parsedBy(z.string({ error: 'expected an https URL' }), (given) => {
+      if (!URL.canParse(given)) throw new RangeError('expected a URL such as https://erp.example.com/may-register')
+      const { protocol, hostname, username, password } = new URL(given)
+      const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+      if (protocol !== 'https:' && !(protocol === 'http:' && isLocal)) {
+        throw new RangeError('expected https; http is for 127.0.0.1, [::1] and localhost')
+      }
+      if (username !== '' || password !== '') throw new RangeError('expected a URL without a user name or password')
+      return given
+    }),
+    { kind: 'text', description, example },
+  )
+}
+
 export function topicRoot(description: string) {
   return described(
     parsedBy(z.string({ error: 'expected text; put it in quotes' }), (given) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { MIN_SIGNING_SECRET_BYTES, type Secret } from '../registry/index.ts'
-import { address, choice, count, duration, path, secret, size, text, topicRoot } from './kinds.ts'
+import { MIN_SIGNING_SECRET_BYTES, NORMALISATIONS, REGISTRATION_MODES, type Secret } from '../registry/index.ts'
+import { address, choice, count, duration, path, secret, size, text, topicRoot, webhookUrl } from './kinds.ts'
 
 /** The config file, and the single source of everything that is said about a setting. */
 /** Of what is kept on the disk. */
@@ -46,6 +46,25 @@ export const fileSchema = z.strictObject({
         'devices.example.com',
       ).exactOptional(),
       recipe: text('Name of the recipe that a newly registered device starts with.').prefault('tl-generator'),
+      mode: choice(
+        REGISTRATION_MODES,
+        'Who may register with a token: anyone, who is in the allow-list, whom an operator approves, or whom a webhook admits.',
+      ).prefault('open'),
+      manufacturerIds: choice(
+        NORMALISATIONS,
+        'How manufacturer IDs are compared: as they are, as MAC addresses (`AA:BB:…` is `aa-bb-…`), as IMEI numbers, or without regard to case.',
+      ).prefault('none'),
+      webhookUrl: webhookUrl(
+        'Who is asked in mode `webhook`: an `https` address, or `http` on this machine.',
+        'https://erp.example.com/may-register',
+      ).exactOptional(),
+      webhookSecret: secret(
+        `Signs what is sent to the webhook (HMAC-SHA256); at least ${MIN_SIGNING_SECRET_BYTES} bytes.`,
+      ).exactOptional(),
+      webhookFallback: choice(
+        ['retry', 'refuse', 'admit'],
+        'What a device is told when the webhook cannot be asked: to come again, no, or yes.',
+      ).prefault('retry'),
     })
     .prefault({})
     .meta({ description: 'How devices register.' }),

@@ -2,7 +2,19 @@
 export const LABEL_VALUES = {
   refusedConnections: ['connections', 'per-address', 'waiting-room', 'waited', 'deadline', 'silent'],
   refusedLogins: ['bad_credentials', 'not_allowed', 'busy', 'fault'],
-  registrations: ['created', 'exists', 'bad_token', 'missing_id', 'bad_request', 'busy', 'fault'],
+  registrations: [
+    'created',
+    'exists',
+    'bad_token',
+    'missing_id',
+    'not_in_allowlist',
+    'pending',
+    'refused',
+    'undecided',
+    'bad_request',
+    'busy',
+    'fault',
+  ],
 } as const
 
 export type CountOf<T extends keyof typeof LABEL_VALUES> = Readonly<Record<(typeof LABEL_VALUES)[T][number], number>>

@@ -102,8 +102,10 @@ function answerErrors(log: Log): Middleware {
 
 function refuse(ctx: Context, status: number, error: RegistryError | RequestError): void {
   ctx.status = status
-  ctx.body = { error: error.message, code: error.code }
-  if (status === 503) ctx.set('Retry-After', RETRY_AFTER_SECONDS)
+  const retryAfterSeconds = error instanceof RegistryError ? error.retryAfterSeconds : undefined
+  const retryable = status === 503 || retryAfterSeconds !== undefined
+  ctx.body = { error: error.message, code: error.code, ...(retryable ? { retryable } : {}) }
+  if (retryable) ctx.set('Retry-After', String(retryAfterSeconds ?? RETRY_AFTER_SECONDS))
   if (error instanceof RequestError) ctx.set(error.headers)
 }
 

@@ -1,3 +1,4 @@
+export { createAdmissionWebhook } from './admission-webhook.ts'
 export { createRegistrationApp, type Page, type RegistrationParts } from './app.ts'
 export { type Readiness, type ReadinessCheck } from './health.ts'
 export { httpTimeouts, type Certificate, type HttpTimeouts } from './http-server.ts'

@@ -70,7 +70,7 @@ function answerRegistration({ registry, log }: RegisterDeviceParts): (ctx: Conte
     // The manufacturer ID is spent for good, so not for a device that has already hung up.
     if (!ctx.writable) throw new RequestError('ERR_BODY_INCOMPLETE', 'The connection closed.')
 
-    const { deviceId, accessKey, accessSecret } = await registry.registerDevice(request)
+    const { deviceId, accessKey, accessSecret } = await registry.registerDevice({ ...request, address: ctx.ip })
     known.deviceId = deviceId
 
     ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }

@@ -25,8 +25,8 @@ export interface Device {
   readonly disabled: boolean
 }
 
-/** A new device as `recipe` describes it. Source: docs/contract.md §1. */
-export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): Device {
+/** A new device as `recipe` describes it, with further tags of its own. Source: docs/contract.md §1. */
+export function newDevice(manufacturerId: string, recipe: Recipe, now: Date, tags: readonly Tag[] = []): Device {
   return {
     id: mintDeviceId(now),
     manufacturerId,
@@ -35,6 +35,7 @@ export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): De
     description: recipe.description,
     tags: [
       ...recipe.tags,
+      ...tags,
       { key: 'manufacturerId', value: manufacturerId },
       { key: 'DeviceRecipe', value: recipe.name },
     ],

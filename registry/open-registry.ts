@@ -1,25 +1,34 @@
 import { AccessControl, type DeviceTopics } from './acl.ts'
+import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
 import { Credentials } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
 import { openJournal, type JournalLimits } from './journal/index.ts'
 import type { Log } from './log.ts'
 import { LoginThrottle } from './login-throttle.ts'
 import type { Recipe } from './recipe.ts'
+import type { Normalisation } from './manufacturer-id.ts'
 import { RegistrationTokens } from './registration-token.ts'
 import { Registry } from './registry.ts'
 import type { Secret } from './secret.ts'
+import { StoreWrites } from './store-writes.ts'
 import { RegistryStore, type RegistryDatabase } from './store.ts'
 
 export interface RegistryOptions {
   readonly registrationSecret: Secret
   readonly registrationIssuer: string
   readonly recipe: Recipe
+  /** Who may register. @defaultValue 'open' */
+  readonly registrationMode?: RegistrationMode
+  /** How manufacturer IDs are compared. @defaultValue 'none' */
+  readonly normalisation?: Normalisation
   readonly topicRoot: string
   readonly deviceTopics: DeviceTopics
   /** Threads of libuv's pool, which hashing shares with the store. */
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How secrets are hashed and checked; the benchmark compares another way. */
+  readonly credentials?: Credentials
   readonly log: Log
   readonly journal?: JournalLimits
   readonly now?: () => Date
@@ -27,14 +36,24 @@ export interface RegistryOptions {
 
 /** Puts the registry together over an open database. */
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
-  const store = new RegistryStore(database)
+  const { normalisation = 'none', registrationMode = 'open' } = options
+  const store = new RegistryStore(database, normalisation)
+  const writes = new StoreWrites(database.writer)
+  const allowList = new AllowList(database.level, writes, normalisation)
+  const approvals = new Approvals(database.level, writes, normalisation)
   await store.open()
   const { log, now = () => new Date() } = options
   const throttle = new LoginThrottle()
+  await allowList.open()
+  await approvals.open()
   return new Registry({
     store,
+    admission: new Admission({ mode: registrationMode, allowList, approvals }),
+    allowList,
+    approvals,
     tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
-    credentials: new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    credentials:
+      options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
     throttle,
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,

@@ -1,5 +1,6 @@
 import type { JWTPayload } from 'jose'
 import type { AccessControl } from './acl.ts'
+import type { Admission, AllowList, Approvals } from './admission/index.ts'
 import {
   mintAccessKey,
   mintAccessSecret,
@@ -30,6 +31,9 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
   /** What a device that registers starts with. */
   readonly recipe: Recipe
   readonly journal: JournalRoom
@@ -47,6 +51,10 @@ export class Registry {
   readonly journal: Journal
   /** For the doors to tell who came. */
   readonly attempts: Attempts
+  /** Who may register, beside holding a token. */
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
   /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
   readonly accessRevoked: Signal<{ accessKey: string }>
   readonly deviceRegistered: Signal<Device>
@@ -61,10 +69,14 @@ export class Registry {
   /** Changes of devices and keys, one after the other: each reads what the one before wrote. */
   #lastChange: Promise<unknown> = Promise.resolve()
 
-  constructor({ store, tokens, credentials, throttle, acl, recipe, journal, log, now }: RegistryParts) {
+  constructor(parts: RegistryParts) {
+    const { store, tokens, credentials, throttle, acl, recipe, journal, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.admission = parts.admission
+    this.allowList = parts.allowList
+    this.approvals = parts.approvals
     this.journal = journal.journal
     this.attempts = journal.attempts
     this.accessRevoked = new Signal(reportFault)
@@ -84,20 +96,31 @@ export class Registry {
    *
    * @param request.token - what the caller sent as its registration token, not yet believed.
    * @param request.manufacturerId - unique per physical device; looked at before the token.
+   * @param request.address - IP address of the caller, without a port, when there is one.
    * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`,
-   * `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
+   * `ERR_DEVICE_ALREADY_REGISTERED`, what {@link Admission.decide} throws, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
-  async registerDevice(request: { token: unknown; manufacturerId: string }): Promise<DeviceCredentials> {
-    const { token, manufacturerId } = request
+  async registerDevice(request: {
+    token: unknown
+    manufacturerId: string
+    address?: string
+  }): Promise<DeviceCredentials> {
+    const { token, manufacturerId, address = 'unknown' } = request
     const now = this.#now()
     if (!isManufacturerId(manufacturerId)) {
       throw new RegistryError('ERR_MANUFACTURER_ID_MISSING', 'Missing manufacturerId field.')
     }
-    await this.#tokens.verify(token, now)
+    const { jti: tokenId } = await this.#tokens.verify(token, now)
     const claim = await this.#store.claim(manufacturerId)
     if (claim === undefined) throw new RegistryError('ERR_DEVICE_ALREADY_REGISTERED', 'Device already registered.')
     try {
-      const device = newDevice(manufacturerId, this.#recipe, now)
+      const { tags } = await this.admission.decide({
+        manufacturerId,
+        address,
+        now,
+        ...(tokenId === undefined ? {} : { tokenId }),
+      })
+      const device = newDevice(manufacturerId, this.#recipe, now, tags)
       const accessSecret = mintAccessSecret()
       const key: DeviceKey = {
         kind: 'device',
@@ -109,6 +132,7 @@ export class Registry {
         disabled: false,
       }
       await this.#store.insertDevice(device, key)
+      this.admission.registered(manufacturerId)
       this.deviceRegistered.emit(device)
       return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
     } finally {
@@ -209,6 +233,11 @@ export class Registry {
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
   async getDevice(idOrManufacturerId: string): Promise<Device> {
     return this.#find(idOrManufacturerId)
+  }
+
+  /** The device that a manufacturer ID has become. */
+  deviceIdOf(manufacturerId: string): DeviceId | undefined {
+    return this.#store.findDeviceId(manufacturerId)
   }
 
   /** Refuses its logins from now on and ends its connection. Everything else of it is kept. */

@@ -1,8 +1,9 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
 import type { Device, DeviceId } from './device.ts'
-import { RegistryError } from './errors.ts'
 import { GatheredWrites } from './gathered-writes.ts'
-import { readNow, StoreUnavailable, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
+import { normalised, type Normalisation } from './manufacturer-id.ts'
+import { StoreWrites } from './store-writes.ts'
+import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -28,40 +29,52 @@ interface UnsureDevice {
  * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
  * and returns when it is on disk.
  *
- * devices: device ID → device · by-manufacturer-id: manufacturer ID → device ID
+ * devices: device ID → device · by-manufacturer-id: normalised manufacturer ID → device ID
  * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key
+ * service-keys: name → access key · registry-meta: `normalisation` → how manufacturer IDs were compared last
  */
 export class RegistryStore {
   readonly #level: StoreLevel
-  readonly #writer: RegistryDatabase['writer']
+  readonly #writes: StoreWrites
+  readonly #normalisation: Normalisation
   readonly #registrations: GatheredWrites
   readonly #devices
   readonly #byManufacturerId
   readonly #accessKeys
   readonly #keysByDevice
   readonly #serviceKeys
+  readonly #meta
   readonly #claims = new Map<string, Promise<void>>()
   /** Devices that were not answered for, by manufacturer ID: nobody knows whether they are on the disk. */
   readonly #unsure = new Map<string, UnsureDevice>()
 
-  constructor({ level, writer }: RegistryDatabase) {
+  constructor({ level, writer }: RegistryDatabase, normalisation: Normalisation = 'none') {
     this.#level = level
-    this.#writer = writer
-    this.#registrations = new GatheredWrites(
-      { write: (operations) => this.#write(operations) },
-      GATHER_REGISTRATIONS_MS,
-    )
+    this.#writes = new StoreWrites(writer)
+    this.#normalisation = normalisation
+    this.#registrations = new GatheredWrites(this.#writes, GATHER_REGISTRATIONS_MS)
     this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
     this.#byManufacturerId = level.sublevel('by-manufacturer-id')
     this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
     this.#keysByDevice = level.sublevel('keys-by-device')
     this.#serviceKeys = level.sublevel('service-keys')
+    this.#meta = level.sublevel('registry-meta')
   }
 
-  /** Resolves when reads can be answered. */
+  /**
+   * Resolves when reads can be answered.
+   *
+   * @throws {IdsCollide} when the way to compare manufacturer IDs was changed and two devices would now be one.
+   */
   async open(): Promise<void> {
-    const rooms = [this.#devices, this.#byManufacturerId, this.#accessKeys, this.#keysByDevice, this.#serviceKeys]
+    const rooms = [
+      this.#devices,
+      this.#byManufacturerId,
+      this.#accessKeys,
+      this.#keysByDevice,
+      this.#serviceKeys,
+      this.#meta,
+    ]
     const openRooms = async (): Promise<void> => {
       await Promise.all(rooms.map((room) => room.open()))
     }
@@ -69,6 +82,30 @@ export class RegistryStore {
     // they are opened the next time.
     this.#level.on('open', () => void openRooms().catch(() => {}))
     await openRooms()
+    const before = readNow(this.#meta, 'normalisation') ?? 'none'
+    if (before !== this.#normalisation) await this.#reindex()
+  }
+
+  /** The index of manufacturer IDs anew, in one batch: either way of comparing them is in force whole. */
+  async #reindex(): Promise<void> {
+    const index = new Map<string, Device>()
+    for await (const device of this.#devices.values()) {
+      const key = this.#indexKey(device.manufacturerId)
+      const other = index.get(key)
+      if (other !== undefined) throw new IdsCollide(this.#normalisation, other.manufacturerId, device.manufacturerId)
+      index.set(key, device)
+    }
+    const old = await this.#byManufacturerId.keys().all()
+    await this.#writes.write([
+      ...old.map((key): WriteOperation => ({ type: 'del', sublevel: this.#byManufacturerId, key })),
+      ...Array.from(index, ([key, device]): WriteOperation => ({
+        type: 'put',
+        sublevel: this.#byManufacturerId,
+        key,
+        value: device.id,
+      })),
+      { type: 'put', sublevel: this.#meta, key: 'normalisation', value: this.#normalisation },
+    ])
   }
 
   /**
@@ -79,19 +116,20 @@ export class RegistryStore {
    * @throws {RegistryError} `ERR_STORE_UNAVAILABLE` when it is not known whether one has it.
    */
   async claim(manufacturerId: string): Promise<Claim | undefined> {
+    const indexKey = this.#indexKey(manufacturerId)
     for (;;) {
-      const unsure = this.#unsure.get(manufacturerId)
+      const unsure = this.#unsure.get(indexKey)
       if (unsure !== undefined) {
         await this.#remove(unsure)
         continue
       }
-      if (readNow(this.#byManufacturerId, manufacturerId) !== undefined) return undefined
-      const other = this.#claims.get(manufacturerId)
+      if (readNow(this.#byManufacturerId, indexKey) !== undefined) return undefined
+      const other = this.#claims.get(indexKey)
       if (other === undefined) break
       await other
     }
-    const claim = new MemoryClaim(() => this.#claims.delete(manufacturerId))
-    this.#claims.set(manufacturerId, claim.released)
+    const claim = new MemoryClaim(() => this.#claims.delete(indexKey))
+    this.#claims.set(indexKey, claim.released)
     return claim
   }
 
@@ -106,7 +144,7 @@ export class RegistryStore {
       await this.#insert(device, key)
     } catch (error) {
       const unsure: UnsureDevice = { device, key, removal: undefined }
-      this.#unsure.set(device.manufacturerId, unsure)
+      this.#unsure.set(this.#indexKey(device.manufacturerId), unsure)
       // As soon as the store was mended; when that takes longer, whoever claims the ID tries again.
       this.#remove(unsure).catch(() => {})
       throw error
@@ -116,7 +154,7 @@ export class RegistryStore {
   #remove(unsure: UnsureDevice): Promise<void> {
     const { device, key } = unsure
     unsure.removal ??= this.deleteDevice(device, key).then(
-      () => void this.#unsure.delete(device.manufacturerId),
+      () => void this.#unsure.delete(this.#indexKey(device.manufacturerId)),
       (error: unknown) => {
         unsure.removal = undefined
         throw error
@@ -128,7 +166,7 @@ export class RegistryStore {
   async #insert(device: Device, key: DeviceKey): Promise<void> {
     await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
-      { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
+      { type: 'put', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId), value: device.id },
       this.#putKey(key),
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
     ])
@@ -136,44 +174,33 @@ export class RegistryStore {
 
   /** A device and its key, both changed together. */
   async updateDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       this.#putKey(key),
     ])
   }
 
   async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       { type: 'del', sublevel: this.#devices, key: device.id },
-      { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
+      { type: 'del', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId) },
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
       { type: 'del', sublevel: this.#keysByDevice, key: device.id },
     ])
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       this.#putKey(key),
       { type: 'put', sublevel: this.#serviceKeys, key: key.name, value: key.accessKey },
     ])
   }
 
   async deleteServiceKey(key: ServiceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
       { type: 'del', sublevel: this.#serviceKeys, key: key.name },
     ])
-  }
-
-  async #write(operations: readonly WriteOperation[]): Promise<void> {
-    try {
-      await this.#writer.write(operations)
-    } catch (cause) {
-      if (!(cause instanceof StoreUnavailable)) throw cause
-      throw new RegistryError('ERR_STORE_UNAVAILABLE', 'The store cannot be written at present. Try again later.', {
-        cause,
-      })
-    }
   }
 
   findAccessKey(accessKey: string): AccessKey | undefined {
@@ -185,7 +212,7 @@ export class RegistryStore {
   }
 
   findDeviceId(manufacturerId: string): DeviceId | undefined {
-    return readNow(this.#byManufacturerId, manufacturerId)
+    return readNow(this.#byManufacturerId, this.#indexKey(manufacturerId))
   }
 
   findDeviceKey(id: DeviceId): DeviceKey | undefined {
@@ -212,8 +239,24 @@ export class RegistryStore {
     })
   }
 
+  #indexKey(manufacturerId: string): string {
+    return normalised(manufacturerId, this.#normalisation)
+  }
+
   #putKey(key: AccessKey): WriteOperation {
     return { type: 'put', sublevel: this.#accessKeys, key: key.accessKey, value: key, valueEncoding: 'json' }
+  }
+}
+
+/** Manufacturer IDs cannot be compared as the configuration says: two devices would be one. */
+export class IdsCollide extends Error {
+  override readonly name = 'IdsCollide'
+
+  constructor(how: Normalisation, one: string, other: string) {
+    super(
+      `registration.manufacturerIds is ${how}, and then ${JSON.stringify(one)} and ${JSON.stringify(other)} are the same ` +
+        'manufacturer ID, but both are devices. Delete one of them (mooring device delete), or set it back.',
+    )
   }
 }
 

@@ -21,7 +21,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {
     rooms: ['../admin/index.ts', '../config.ts', '../log.ts', '../registry/index.ts', '../storage/index.ts'],
-    packages: ['commander', 'cli-table3', 'mqtt'],
+    packages: ['commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
 }
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import { journalOperations } from './journal.ts'
 import type { Operation } from './operation.ts'
@@ -6,6 +7,7 @@ import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
@@ -22,6 +24,7 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...journalOperations,
+  ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>
 

@@ -1,4 +1,5 @@
 import type { Operator, ServerStatus } from '../../admin/index.ts'
+import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device, type JournalEntry } from '../../registry/index.ts'
 
 export const A_DEVICE: Device = {
@@ -46,6 +47,9 @@ async function device({ device: id }: { device: string }): Promise<Device> {
 /** Answers the same each time, so that two ways of asking can be compared. Knows one device and no service key named `taken`. */
 export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
   return {
+    ...operatorOf(async (name) => {
+      throw new Error(`the test did not expect ${name}`)
+    }),
     createToken: async ({ url, mqtt, extra }) => ({ token: 'a.b.c', payload: { ...extra, url, mqtt, iat: 1 } }),
     verifyToken: async ({ token }) =>
       token === 'a.b.c'

@@ -13,6 +13,7 @@ import { openRealStore, run } from './harness.ts'
 
 const env = { MOORING_LISTEN_MQTT: '127.0.0.1:0', MOORING_LISTEN_HTTP: '127.0.0.1:0' }
 const URLS = ['--url', 'https://broker.example/api/register-device', '--mqtt-url', 'mqtts://broker.example']
+const LIST_FILE = 'list.csv'
 const SECRET_FILE = 'chosen-secret.txt'
 
 /** Every command that needs the store, refusals too, with its exit code. Each is run as it stands and with `--json`. */
@@ -45,6 +46,21 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, 'token', 'verify', 'TOKEN'],
   [4, 'token', 'verify', 'TOKENx'],
   [4, 'token', 'verify', 'nothing of the kind'],
+  [0, 'allow', 'list'],
+  [0, 'allow', 'import', LIST_FILE, '--dry-run'],
+  [0, 'allow', 'import', LIST_FILE],
+  [0, 'allow', 'list', '--missing'],
+  [0, 'allow', 'list', '--arrived', '--limit', '1'],
+  [2, 'allow', 'list', '--arrived', '--missing'],
+  [0, 'allow', 'check', 'B1'],
+  [3, 'allow', 'check', 'B9'],
+  [0, 'allow', 'export'],
+  [0, 'allow', 'add', 'made', '--tag', 'site=berlin'],
+  [0, 'allow', 'remove', 'made'],
+  [3, 'allow', 'remove', 'B9'],
+  [0, 'approval', 'list'],
+  [0, 'approval', 'approve', '--all'],
+  [3, 'approval', 'refuse', 'B9'],
   [0, 'recipe', 'list'],
   [0, 'journal', 'list', '--kind', 'operation'],
   [0, 'journal', 'list', '--device', 'nothing of the kind'],
@@ -85,6 +101,7 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   await mkdir(join(config.data, 'recipes'))
   await writeFile(join(config.data, 'recipes', 'pump.yaml'), 'resourceType: DeviceRecipe\nname: pump\n')
   for (const folder of [alone, served]) await writeFile(join(folder, SECRET_FILE), 'a secret that somebody chose\n')
+  for (const folder of [alone, served]) await writeFile(join(folder, LIST_FILE), 'manufacturerId\nA1-0001\nB1\n')
   await cp(alone, served, { recursive: true })
   return { alone, served, token }
 }

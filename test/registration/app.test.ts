@@ -45,7 +45,7 @@ test('a registry that is busy is answered 503 with the time to wait', async (t) 
   const reply = await ask(door, { body: body('A1') })
   assert.equal(reply.status, 503)
   assert.match(reply.headers['retry-after'] ?? '', /^\d+$/)
-  assert.deepEqual(jsonOf(reply), { error: 'Too many registrations at once.', code: 'ERR_BUSY' })
+  assert.deepEqual(jsonOf(reply), { error: 'Too many registrations at once.', code: 'ERR_BUSY', retryable: true })
 })
 
 test('the registry is not asked before the manufacturer ID is one', async (t) => {

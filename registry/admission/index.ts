@@ -1,0 +1,3 @@
+export * from './admission.ts'
+export * from './allow-list.ts'
+export * from './approvals.ts'
