@@ -5,6 +5,7 @@ import { Attempts } from './attempts.ts'
 import { explain, type Explanation } from './explain.ts'
 import { JournalStore, type JournalDatabase } from './journal-store.ts'
 import { Journal, JOURNAL_DEFAULTS, type JournalLimits } from './journal.ts'
+import { recover } from './recovery.ts'
 import { Repeats } from './repeats.ts'
 import { Watch } from './watch.ts'
 import { Whereabouts } from './whereabouts.ts'
@@ -47,6 +48,7 @@ export async function openJournal(
   const entries = new JournalStore(database)
   await entries.open()
   const journal = new Journal({ store: entries, limits, log, now })
+  await recover(journal, store)
   const repeats = new Repeats(journal, now)
   const whereabouts = new Whereabouts()
   const attempts = new Attempts((error) =>

@@ -12,6 +12,8 @@ export interface Head {
   readonly hash: string
   /** Of all entries that are kept. */
   readonly bytes: number
+  /** Nothing was recorded that is not here: the process that wrote it ended as it should. */
+  readonly closed: boolean
 }
 
 /** The last entry that was removed because of its age or for want of room: where the chain can be checked from. */
@@ -20,14 +22,18 @@ export interface Anchor {
   readonly hash: string
 }
 
-/** A page of texts, in the order they were asked for. */
+/** Texts, in the order they were asked for. */
 export interface Pages {
+  /** Fewer than `size` only at the end. */
   next(size: number): Promise<string[]>
   close(): Promise<void>
 }
 
 /** What an entry takes beside its text: its key, in the store. */
 const KEY_BYTES = 16
+
+/** classic-level's own option: its default stops after some 50 entries to fetch the next. */
+const READ_AHEAD: object = { highWaterMarkBytes: 256 * 1024 }
 
 export const sizeOf = (text: string): number => Buffer.byteLength(text) + KEY_BYTES
 
@@ -60,8 +66,8 @@ export class JournalStore {
   }
 
   head(): Head {
-    const { seq, hash, bytes }: Partial<Head> = readNow(this.#meta, 'head') ?? {}
-    return { seq: seq ?? 0, hash: hash ?? GENESIS, bytes: bytes ?? 0 }
+    const { seq, hash, bytes, closed }: Partial<Head> = readNow(this.#meta, 'head') ?? {}
+    return { seq: seq ?? 0, hash: hash ?? GENESIS, bytes: bytes ?? 0, closed: closed ?? true }
   }
 
   anchor(): Anchor {
@@ -95,12 +101,12 @@ export class JournalStore {
 
   /** Entries after `seq`, oldest first, as they are now: what is written or removed later is not seen. */
   after(seq: number): Pages {
-    return pagesOf(this.#entries.values({ gt: keyOf(seq) }))
+    return pagesOf(this.#entries.values({ ...READ_AHEAD, gt: keyOf(seq) }))
   }
 
   /** Entries before `seq`, newest first. */
   before(seq: number): Pages {
-    return pagesOf(this.#entries.values({ gt: keyOf(this.anchor().seq), lt: keyOf(seq), reverse: true }))
+    return pagesOf(this.#entries.values({ ...READ_AHEAD, gt: keyOf(this.anchor().seq), lt: keyOf(seq), reverse: true }))
   }
 
   #put(key: 'head' | 'anchor', value: Head | Anchor): WriteOperation {
@@ -112,6 +118,15 @@ export class JournalStore {
 const keyOf = (seq: number): string => String(seq).padStart(KEY_BYTES, '0')
 
 const pagesOf = (iterator: { nextv(size: number): Promise<string[]>; close(): Promise<void> }): Pages => ({
-  next: (size) => iterator.nextv(size),
+  async next(size) {
+    const texts: string[] = []
+    // It answers with as many as it had at hand, which may be fewer.
+    for (let more = 1; more > 0 && texts.length < size;) {
+      const some = await iterator.nextv(size - texts.length)
+      texts.push(...some)
+      more = some.length
+    }
+    return texts
+  },
   close: () => iterator.close(),
 })

@@ -67,6 +67,7 @@ export class Journal {
   readonly #limits: JournalLimits
   readonly #log: Log
   readonly #now: () => Date
+  readonly #wasClosed: boolean
   #pending: Pending[] = []
   /** Since the last write that went through. */
   #lost = 0
@@ -82,6 +83,7 @@ export class Journal {
     this.#limits = limits
     this.#log = log
     this.#now = now
+    this.#wasClosed = store.head().closed
   }
 
   /** Soon on the disk. Costs its caller no more than the call. */
@@ -108,9 +110,17 @@ export class Journal {
     await this.#writing
   }
 
+  /** Whether the process that had it before left nothing out. */
+  get wasClosed(): boolean {
+    return this.#wasClosed
+  }
+
+  /** Writes what waits, and that nothing is missing. */
   async close(): Promise<void> {
     await this.flush()
     clearTimeout(this.#timer)
+    const head = this.#failing ? undefined : this.#store.head()
+    if (head !== undefined && !head.closed) await this.#store.append([], { ...head, closed: true }).catch(() => {})
   }
 
   /**
@@ -190,7 +200,7 @@ export class Journal {
     for (const { at, facts } of group) {
       const { text, hash } = seal(head.seq + 1, at, facts, head.hash)
       texts.push(text)
-      head = { seq: head.seq + 1, hash, bytes: head.bytes + sizeOf(text) }
+      head = { seq: head.seq + 1, hash, bytes: head.bytes + sizeOf(text), closed: false }
     }
     try {
       await this.#store.append(texts, head)
