@@ -10,6 +10,8 @@ import { addDeviceCommands } from './device-commands.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addFileCommands } from './file-commands.ts'
 import { examples } from './help.ts'
+import { addExplainCommand } from './explain-command.ts'
+import { addJournalCommands } from './journal-commands.ts'
 import { addKeyCommands } from './key-commands.ts'
 import { addOutputOptions } from './output-options.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
@@ -49,6 +51,8 @@ export function buildProgram(parts: {
   addSigningKeyCommands(program, run)
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
+  addJournalCommands(program, run)
+  addExplainCommand(program, run)
   addAllowCommands(program, run)
   addApprovalCommands(program, run)
   addRecipeCommands(program, run)
