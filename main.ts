@@ -9,6 +9,7 @@ import { createLog } from './log.ts'
 import { openStore } from './open-store.ts'
 import type { Log } from './registry/index.ts'
 import { startServer } from './server.ts'
+import { Backups } from './upkeep/index.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
 process.umask(0o077)
@@ -37,7 +38,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
 
 async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
-  return { operator: createOperator({ registry, status: noServer }), close: () => database.close() }
+  const backups = await Backups.open(database, version)
+  return { operator: createOperator({ registry, backups, status: noServer }), close: () => database.close() }
 }
 
 /** Without showing what is typed. */

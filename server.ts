@@ -28,12 +28,14 @@ import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
   createAdmissionWebhook,
   createRegistrationApp,
+  jwksPage,
   listenHttp,
   type HttpListener,
   type ReadinessCheck,
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
+import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -96,11 +98,13 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     closing.add(() => broker.close())
 
+    const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
+      backups,
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
       adminUrls: urls,
       changed: operatorChanged,
@@ -114,10 +118,12 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       busy: () => registry.loginBacklogMs() > BUSY_BACKLOG_MS,
       log,
     })
-    const { accept } = broker
+    const { accept, acceptBytes } = broker
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
-    if (mqtt !== undefined) listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, log }))
+    if (mqtt !== undefined) {
+      listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, log }))
+    }
     if (mqtts !== undefined && tls !== undefined) {
       listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log }))
     }
@@ -129,20 +135,23 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     ]
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
-    const pages = metricsPages({
+    const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
       sources: {
         version: parts.version,
         connectedClients: () => broker.connectedClients(),
         broker: () => broker.counters(),
+        kept: () => broker.kept(),
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => tls?.cert,
       },
     })
+    const pages = [...metrics, jwksPage(registry)]
     const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
     const adminHttp = createAdminHttp({
       registry,

@@ -3,6 +3,7 @@ import { addAdminCommands } from './admin-commands.ts'
 import { addApiTokenCommands } from './api-token-commands.ts'
 import { addAllowCommands } from './allow-commands.ts'
 import { addApprovalCommands } from './approval-commands.ts'
+import { addBackupCommands } from './backup-commands.ts'
 import { addCompletionCommands } from './completion.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
@@ -13,6 +14,8 @@ import { addOutputOptions } from './output-options.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
+import { addSigningKeyCommands } from './signing-key-commands.ts'
+import { addStoreCommands } from './store-commands.ts'
 import { addTokenCommands } from './token-commands.ts'
 
 /** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
@@ -41,11 +44,14 @@ export function buildProgram(parts: {
     .addHelpText('after', examples('mooring demo', 'mooring serve --data /var/lib/mooring', 'mooring token create'))
   addServerCommands(program, run)
   addTokenCommands(program, run)
+  addSigningKeyCommands(program, run)
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
   addAllowCommands(program, run)
   addApprovalCommands(program, run)
   addRecipeCommands(program, run)
+  addBackupCommands(program, run)
+  addStoreCommands(program, run)
   addAdminCommands(program, run)
   addApiTokenCommands(program, run)
   addConfigCommands(program, run)

@@ -11,19 +11,12 @@ import {
   systemCode,
   writeFileDurably,
 } from './files.ts'
+import { GENERATED_FILES } from './generated-file.ts'
+import { FORMAT, IDENTITY_FILE, parseIdentity, textOf, type Identity } from './identity.ts'
 import { findDamage } from './integrity.ts'
-import { Witness, type Reached } from './witness.ts'
+import { COMMIT_KEY, META_KEYS, metaOf } from './meta.ts'
+import { Witness, WITNESS_FILE, type Reached } from './witness.ts'
 import { Writer, type Durability, type StoreLevel } from './writer.ts'
-
-/** The layout of the data folder that this version reads and writes. */
-export const FORMAT = 1
-
-/** `mooring.json`: says what the folder is. `creating` until the first start has come through. */
-interface Identity {
-  readonly format: number
-  readonly storeId: string
-  readonly state: 'creating' | 'ready'
-}
 
 /** The open store. One process has it at a time. */
 export interface Database {
@@ -48,9 +41,11 @@ export interface DatabaseOptions {
   readonly makeLevel?: (location: string, options: typeof LEVEL_OPTIONS) => Level
 }
 
+/** The folder of LevelDB. */
+export const STORE_FOLDER = 'store'
+
 /** Written by Mooring, so that a folder that holds one of them is not new, whatever else it lacks. */
-const WITNESS = 'witness'
-const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
+const OWN_FILES = [WITNESS_FILE, ...GENERATED_FILES]
 
 /**
  * Opens the store below `folder`, and makes it when the folder is missing or new.
@@ -61,8 +56,8 @@ const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
 export async function openDatabase(folder: string, options: DatabaseOptions = {}): Promise<Database> {
   await prepareFolder(folder)
   const identity = await identify(folder)
-  const store = join(folder, 'store')
-  const witnessPath = join(folder, WITNESS)
+  const store = join(folder, STORE_FOLDER)
+  const witnessPath = join(folder, WITNESS_FILE)
   const created = identity.state === 'creating'
 
   const witness = await openWitness(witnessPath, created)
@@ -88,14 +83,14 @@ export async function openDatabase(folder: string, options: DatabaseOptions = {}
         ...(options.durability === undefined ? {} : { durability: options.durability }),
       })
       await writer.write([
-        { type: 'put', sublevel: metaOf(level), key: 'format', value: `${FORMAT}` },
-        { type: 'put', sublevel: metaOf(level), key: 'store-id', value: identity.storeId },
-        { type: 'put', sublevel: metaOf(level), key: 'boot', value: `${bootNumber}` },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.format, value: `${FORMAT}` },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.storeId, value: identity.storeId },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.boot, value: `${bootNumber}` },
       ])
       if (created) {
         await syncFolder(store)
         await options.furnish?.({ folder, created })
-        await writeFileDurably(join(folder, 'mooring.json'), textOf({ ...identity, state: 'ready' }))
+        await writeFileDurably(join(folder, IDENTITY_FILE), textOf({ ...identity, state: 'ready' }))
       }
       return {
         level,
@@ -134,7 +129,7 @@ async function prepareFolder(folder: string): Promise<void> {
 }
 
 async function identify(folder: string): Promise<Identity> {
-  const path = join(folder, 'mooring.json')
+  const path = join(folder, IDENTITY_FILE)
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined
     throw unreadable(path, error)
@@ -151,8 +146,8 @@ async function identify(folder: string): Promise<Identity> {
       'Start the newer version of Mooring that wrote it, or restore a backup made before the upgrade.',
     )
   }
-  if (identity.state === 'ready' && !(await readdir(folder)).includes('store')) {
-    throw new StorageError(`${join(folder, 'store')} is missing, and ${path} says that it was there.`, RESTORE)
+  if (identity.state === 'ready' && !(await readdir(folder)).includes(STORE_FOLDER)) {
+    throw new StorageError(`${join(folder, STORE_FOLDER)} is missing, and ${path} says that it was there.`, RESTORE)
   }
   return identity
 }
@@ -160,8 +155,8 @@ async function identify(folder: string): Promise<Identity> {
 async function startNew(folder: string, path: string): Promise<Identity> {
   const names = await readdir(folder)
   // Made since it was looked for: another process starts here at this moment.
-  if (names.includes('mooring.json')) return await identify(folder)
-  const old = ['store', ...OWN_FILES].find((name) => names.includes(name))
+  if (names.includes(IDENTITY_FILE)) return await identify(folder)
+  const old = [STORE_FOLDER, ...OWN_FILES].find((name) => names.includes(name))
   if (old !== undefined) {
     throw new StorageError(`${path} is missing, but ${join(folder, old)} is there: the folder is not whole.`, RESTORE)
   }
@@ -173,19 +168,6 @@ async function startNew(folder: string, path: string): Promise<Identity> {
     // Another process starts in the same folder at this moment, and was first. One of the two will find the store in use.
     if (systemCode(error) === 'EEXIST') return await identify(folder)
     throw error
-  }
-}
-
-const textOf = (identity: Identity): string => `${JSON.stringify(identity)}\n`
-
-function parseIdentity(text: string): Identity | undefined {
-  try {
-    const { format, storeId, state }: Record<string, unknown> = Object(JSON.parse(text))
-    if (!Number.isSafeInteger(format) || typeof storeId !== 'string') return undefined
-    if (state !== 'creating' && state !== 'ready') return undefined
-    return { format: Number(format), storeId, state }
-  } catch {
-    return undefined
   }
 }
 
@@ -230,7 +212,7 @@ async function damageOf(store: string): Promise<StorageError | undefined> {
 }
 
 /** Asks LevelDB for its lock and nothing else: a store that is there is an error to it, one that is not is none of its business. */
-async function isHeld(store: string): Promise<boolean> {
+export async function isHeld(store: string): Promise<boolean> {
   const level = new Level(store)
   try {
     await level.open({ createIfMissing: false, errorIfExists: true })
@@ -245,7 +227,7 @@ async function isHeld(store: string): Promise<boolean> {
  * A larger memory table: what is acknowledged soon after it was stored never becomes a file. No compression: what lies in
  * the store is small or encoded already, and it would cost more than writing it does.
  */
-const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
+export const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
 
 async function openLevel(
   store: string,
@@ -282,22 +264,22 @@ async function refuseWithoutRoom(folder: string): Promise<void> {
   await rm(join(folder, 'probe'))
 }
 
-/** `commit` in the sublevel `meta`, as the database itself has it. */
-const COMMIT_KEY = Buffer.from('!meta!commit')
-
-const metaOf = (level: StoreLevel) => level.sublevel('meta')
-
 async function readMeta(level: StoreLevel, identity: Identity, folder: string): Promise<Reached> {
-  const [format, storeId, boot, commit] = await metaOf(level).getMany(['format', 'store-id', 'boot', 'commit'])
+  const [format, storeId, boot, commit] = await metaOf(level).getMany([
+    META_KEYS.format,
+    META_KEYS.storeId,
+    META_KEYS.boot,
+    META_KEYS.commit,
+  ])
   if (identity.state === 'ready' && storeId !== identity.storeId) {
     throw new StorageError(
-      `${join(folder, 'store')} and ${join(folder, 'mooring.json')} do not belong together.`,
+      `${join(folder, STORE_FOLDER)} and ${join(folder, IDENTITY_FILE)} do not belong together.`,
       storeId === undefined ? `The store has lost its records. ${RESTORE}` : RESTORE,
     )
   }
   if (format !== undefined && Number(format) > FORMAT) {
     throw new StorageError(
-      `${join(folder, 'store')} has format ${format}; this version of Mooring knows formats up to ${FORMAT}.`,
+      `${join(folder, STORE_FOLDER)} has format ${format}; this version of Mooring knows formats up to ${FORMAT}.`,
       'Start the newer version of Mooring that wrote it, or restore a backup made before the upgrade.',
     )
   }

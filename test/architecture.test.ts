@@ -14,6 +14,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
     rooms: ['../registry/index.ts', '../storage/index.ts'],
     packages: ['aedes', 'ws', 'mqtt-packet'],
   },
+  upkeep: { rooms: ['../broker/persistence/index.ts', '../registry/index.ts', '../storage/index.ts'], packages: [] },
   'broker/codec': { rooms: ['../../registry/index.ts'], packages: [] },
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
   admin: {
@@ -23,7 +24,14 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {
-    rooms: ['../admin/index.ts', '../config.ts', '../log.ts', '../registry/index.ts', '../storage/index.ts'],
+    rooms: [
+      '../admin/index.ts',
+      '../config.ts',
+      '../log.ts',
+      '../registry/index.ts',
+      '../storage/index.ts',
+      '../upkeep/index.ts',
+    ],
     packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
 }

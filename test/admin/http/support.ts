@@ -62,7 +62,13 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
     operatorChanged: changed,
     stats: () => ({ connectedClients: 3 }),
   }
-  const parts = { registry, status: () => A_STATUS, adminUrls: () => ['http://here/admin/'], changed, ...operator }
+  const parts = {
+    registry,
+    status: () => A_STATUS,
+    adminUrls: () => ['http://here/admin/'],
+    changed,
+    ...operator,
+  } as OperatorParts
   const admin = createAdminHttp({ registry, operator: parts, news, version: '1.2.3', log })
   const server = createServer((request, response) => void admin.answer(request, response))
   server.listen(0, '127.0.0.1')
