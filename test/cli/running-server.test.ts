@@ -194,6 +194,7 @@ const withoutChance = (text: string, cwd: string): string =>
     .replaceAll(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, (token) => `TOKEN(${decodeProtectedHeader(token).alg})`)
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'KEY')
     .replaceAll(/\b(tok|key)_[0-9a-f]{16}\b/g, '$1_ID')
+    .replaceAll(/\bmooring_[\w-]{43}\b/g, 'API_TOKEN')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'SECRET')
     .replaceAll(/"(iat|exp)":\d{10}/g, '"$1":SECONDS')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
