@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { availableParallelism } from 'node:os'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
 import { createOperator } from './admin/index.ts'
-import { banner, runCli, servingLine } from './cli/index.ts'
+import { banner, runCli, servingLine, setupLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
 import { isSingleExecutable, packagedFile, packagedFileNames } from './executable/index.ts'
 import { createLog } from './log.ts'
@@ -9,6 +11,7 @@ import { openStore } from './open-store.ts'
 import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
 import { startServer } from './server.ts'
 import { notifyServiceManager } from './service-manager.ts'
+import { Backups } from './upkeep/index.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
 process.umask(0o077)
@@ -28,6 +31,7 @@ async function main(): Promise<void> {
   process.exitCode = await runCli(process.argv.slice(2), {
     version,
     stdin: process.stdin,
+    askSecret,
     stdout: process.stdout,
     stderr: process.stderr,
     stdoutIsTTY: process.stdout.isTTY,
@@ -44,7 +48,25 @@ async function main(): Promise<void> {
 
 async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
-  return { operator: createOperator({ registry, status: noServer }), close: () => database.close() }
+  const backups = await Backups.open(database, version)
+  return { operator: createOperator({ registry, backups, status: noServer }), close: () => database.close() }
+}
+
+/** Without showing what is typed. */
+async function askSecret(question: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY) return undefined
+  const answer = await new Promise<string>((resolve) => {
+    const reader = createInterface({
+      input: process.stdin,
+      output: new Writable({ write: (_c, _e, done) => done() }),
+      terminal: true,
+    })
+    process.stderr.write(`${question}: `)
+    reader.once('line', resolve).once('close', () => resolve(''))
+    reader.once('line', () => reader.close())
+  })
+  process.stderr.write('\n')
+  return answer
 }
 
 function noServer(): never {
@@ -74,10 +96,14 @@ async function serve(loaded: LoadedConfig): Promise<number> {
     loaded,
     addresses: server.addresses,
     dataFolderCreated: server.dataFolderCreated,
+    setup: server.setup,
     startMs: performance.now(),
   }
   if (log.forPeople) process.stdout.write(banner(facts))
-  else log.info(...servingLine(facts))
+  else {
+    if (server.setup !== undefined) log.warn(...setupLine(server.setup))
+    log.info(...servingLine(facts))
+  }
 
   process.on('SIGHUP', () => void server.reload())
   const notify = (state: 'READY=1' | 'STOPPING=1'): void =>

@@ -44,6 +44,7 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,
     })
     return { database, registry }
@@ -58,7 +59,8 @@ async function signingIdentity(
   { registration }: Config,
   database: Pick<Database, 'folder' | 'created'>,
 ): Promise<{ registrationSecret: Secret; registrationIssuer: string }> {
-  const generate = (name: string, setting: string, make: () => string) => generatedText(database, name, setting, make)
+  const generate = (name: Parameters<typeof generatedText>[1], setting: string, make: () => string) =>
+    generatedText(database, name, setting, make)
   return {
     registrationSecret:
       registration.secret ??

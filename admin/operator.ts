@@ -32,12 +32,27 @@ export async function askOperator(operator: Operator, name: OperationName, reque
 }
 
 /** @param request - believed: of the shape that the operation's schema gives. */
-const callOperation = async (
+export async function callOperation(
   name: OperationName,
   parts: OperatorParts,
   request: unknown,
   caller: Caller,
-): Promise<unknown> => await operationNamed(name).call(parts, request, caller)
+): Promise<unknown> {
+  const operation = operationNamed(name)
+  const answer = await operation.call(parts, request, caller)
+  if (operation.role !== 'viewer') {
+    parts.changed?.emit({ operation: name, target: targetOf(operation, request), by: caller })
+  }
+  return answer
+}
+
+/** What an operation is about: the parameters of its route, or the name of what is new. */
+function targetOf({ route }: Operation, request: unknown): string {
+  const fields: Record<string, unknown> = { ...Object(request) }
+  const names = Array.from(route.path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
+  const texts = (names.length > 0 ? names : ['name']).map((name) => fields[name])
+  return texts.filter((text) => typeof text === 'string').join(' ')
+}
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const named = (name: string): OperationName => name as OperationName

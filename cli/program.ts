@@ -1,6 +1,9 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './admin-commands.ts'
+import { addApiTokenCommands } from './api-token-commands.ts'
 import { addAllowCommands } from './allow-commands.ts'
 import { addApprovalCommands } from './approval-commands.ts'
+import { addBackupCommands } from './backup-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
 import { addFileCommands } from './file-commands.ts'
@@ -9,6 +12,7 @@ import { addKeyCommands } from './key-commands.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
+import { addStoreCommands } from './store-commands.ts'
 import { addTokenCommands } from './token-commands.ts'
 import { addUpgradeCheck } from './upgrade-check.ts'
 
@@ -44,6 +48,10 @@ export function buildProgram(parts: {
   addAllowCommands(program, run)
   addApprovalCommands(program, run)
   addRecipeCommands(program, run)
+  addBackupCommands(program, run)
+  addStoreCommands(program, run)
+  addAdminCommands(program, run)
+  addApiTokenCommands(program, run)
   addConfigCommands(program, run)
   addUpgradeCheck(program, run)
   addFileCommands(program, run)

@@ -1,7 +1,7 @@
 // A container image without a container engine: the executable, the libraries it needs, and nothing else.
 // Source: OCI image layout and image specification 1.0.
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { binaryFor, root, run, version } from './tools.mjs'

@@ -1,3 +1,4 @@
+import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
 import { Credentials } from './credentials.ts'
@@ -26,6 +27,8 @@ export interface RegistryOptions {
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How long a secret that was replaced stays valid when nothing else is said. @defaultValue 0 */
+  readonly rotationOverlapMs?: number
   /** How secrets are hashed and checked; the benchmark compares another way. */
   readonly credentials?: Credentials
   readonly log: Log
@@ -40,6 +43,9 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   const allowList = new AllowList(database.level, writes, normalisation)
   const approvals = new Approvals(database.level, writes, normalisation)
   await store.open()
+  const credentials =
+    options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+  const now = options.now ?? (() => new Date())
   await allowList.open()
   await approvals.open()
   return new Registry({
@@ -48,12 +54,13 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     allowList,
     approvals,
     tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
-    credentials:
-      options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    credentials,
+    accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
+    rotationOverlapMs: options.rotationOverlapMs ?? 0,
     log: options.log,
-    now: options.now ?? (() => new Date()),
+    now,
   })
 }

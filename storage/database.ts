@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { causeOf, damageOf, inUse, isHeld } from './condition.ts'
 import { messageOf, RESTORE, StorageError } from './errors.ts'
 import { PRIVATE_FOLDER_MODE, syncFolder, systemCode, writeFileDurably } from './files.ts'
-import { identify, newerFormat, WITNESS, writeIdentity, type Identity } from './identity.ts'
-import { formatAfter, metaOf, migrate, MIGRATIONS, type Migrated, type Migration } from './migrations.ts'
-import { createWitness, openWitness, readWitness, type Reached } from './witness.ts'
+import { identify, newerFormat, STORE_FOLDER, writeIdentity } from './data-folder.ts'
+import { IDENTITY_FILE, type Identity } from './identity.ts'
+import { COMMIT_KEY, META_KEYS, metaOf } from './meta.ts'
+import { formatAfter, migrate, MIGRATIONS, type Migrated, type Migration } from './migrations.ts'
+import { createWitness, openWitness, readWitness, WITNESS_FILE, type Reached } from './witness.ts'
 import { Writer, type Durability, type StoreLevel } from './writer.ts'
 
 /** The open store. One process has it at a time. */
@@ -47,8 +49,8 @@ export async function openDatabase(folder: string, options: DatabaseOptions = {}
   const newest = formatAfter(migrations)
   await prepareFolder(folder)
   const identity = await identify(folder, newest)
-  const store = join(folder, 'store')
-  const witnessPath = join(folder, WITNESS)
+  const store = join(folder, STORE_FOLDER)
+  const witnessPath = join(folder, WITNESS_FILE)
   const created = identity.state === 'creating'
 
   if (created) await createWitness(witnessPath)
@@ -80,9 +82,9 @@ export async function openDatabase(folder: string, options: DatabaseOptions = {}
         ...(options.durability === undefined ? {} : { durability: options.durability }),
       })
       await writer.write([
-        { type: 'put', sublevel: metaOf(level), key: 'format', value: `${newest}` },
-        { type: 'put', sublevel: metaOf(level), key: 'store-id', value: identity.storeId },
-        { type: 'put', sublevel: metaOf(level), key: 'boot', value: `${bootNumber}` },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.format, value: `${newest}` },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.storeId, value: identity.storeId },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.boot, value: `${bootNumber}` },
       ])
       if (created) {
         await syncFolder(store)
@@ -137,7 +139,7 @@ async function refuseDamage(store: string, reached: Reached | undefined): Promis
  * A larger memory table: what is acknowledged soon after it was stored never becomes a file. No compression: what lies in
  * the store is small or encoded already, and it would cost more than writing it does.
  */
-const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
+export const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
 
 async function openLevel(
   store: string,
@@ -171,24 +173,26 @@ async function refuseWithoutRoom(folder: string): Promise<void> {
   await rm(join(folder, 'probe'))
 }
 
-/** `commit` in the sublevel `meta`, as the database itself has it. */
-const COMMIT_KEY = Buffer.from('!meta!commit')
-
 async function readMeta(
   level: StoreLevel,
   identity: Identity,
   folder: string,
   newest: number,
 ): Promise<Reached & { readonly format: number }> {
-  const [format, storeId, boot, commit] = await metaOf(level).getMany(['format', 'store-id', 'boot', 'commit'])
+  const [format, storeId, boot, commit] = await metaOf(level).getMany([
+    META_KEYS.format,
+    META_KEYS.storeId,
+    META_KEYS.boot,
+    META_KEYS.commit,
+  ])
   if (identity.state === 'ready' && storeId !== identity.storeId) {
     throw new StorageError(
-      `${join(folder, 'store')} and ${join(folder, 'mooring.json')} do not belong together.`,
+      `${join(folder, STORE_FOLDER)} and ${join(folder, IDENTITY_FILE)} do not belong together.`,
       storeId === undefined ? `The store has lost its records. ${RESTORE}` : RESTORE,
     )
   }
   if (format !== undefined && Number(format) > newest) {
-    throw newerFormat(`${join(folder, 'store')} has format ${format}`, newest)
+    throw newerFormat(`${join(folder, STORE_FOLDER)} has format ${format}`, newest)
   }
   return { format: Number(format ?? 1), boot: Number(boot ?? 0), commit: Number(commit ?? 0), pid: 0 }
 }

@@ -1,5 +1,5 @@
-/** `ERR_STORE_IN_USE` passes when the other process ends; the other does not pass by itself. */
-export type StorageErrorCode = 'ERR_STORE_IN_USE' | 'ERR_STORE_UNUSABLE'
+/** `ERR_STORE_IN_USE` passes when the other process ends; the others do not pass by themselves. */
+export type StorageErrorCode = 'ERR_STORE_IN_USE' | 'ERR_STORE_UNUSABLE' | 'ERR_BACKUP_UNUSABLE' | 'ERR_FOLDER_IN_USE'
 
 /** Why the store does not open, in words for an operator: which file, what is wrong, what to do. */
 export class StorageError extends Error {

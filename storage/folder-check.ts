@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { damageOf, inUse, isRunning } from './condition.ts'
-import { readIdentity, WITNESS } from './identity.ts'
+import { readIdentity, STORE_FOLDER } from './data-folder.ts'
 import { formatAfter, MIGRATIONS, type Migration } from './migrations.ts'
-import { openWitness, readWitness } from './witness.ts'
+import { openWitness, readWitness, WITNESS_FILE } from './witness.ts'
 
 /** Whether this version can open a data folder, and what it would do to it first. */
 export interface FolderCheck {
@@ -34,14 +34,14 @@ export async function checkFolder(
 }
 
 async function refuseUnusable(folder: string): Promise<void> {
-  const path = join(folder, WITNESS)
+  const path = join(folder, WITNESS_FILE)
   const witness = openWitness(path, 'r')
   try {
     const reached = readWitness(witness, path)
-    const damage = await damageOf(join(folder, 'store'))
+    const damage = await damageOf(join(folder, STORE_FOLDER))
     if (damage === undefined) return
     // A server that writes there now looks like damage to one that only reads along.
-    throw reached !== undefined && isRunning(reached.pid) ? inUse(join(folder, 'store'), reached) : damage
+    throw reached !== undefined && isRunning(reached.pid) ? inUse(join(folder, STORE_FOLDER), reached) : damage
   } finally {
     witness.close()
   }

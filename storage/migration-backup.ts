@@ -3,10 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PRIVATE_FOLDER_MODE, syncFolder } from './files.ts'
+import { STORE_FOLDER } from './data-folder.ts'
+import { GENERATED_FILES } from './generated-file.ts'
+import { IDENTITY_FILE } from './identity.ts'
+import { WITNESS_FILE } from './witness.ts'
 import type { StoreLevel } from './writer.ts'
 
 /** Everything of a data folder that belongs to its store; sockets and the operator's own files stay where they are. */
-const BESIDE_THE_STORE = ['mooring.json', 'witness', 'registration-secret', 'registration-issuer']
+const BESIDE_THE_STORE = [IDENTITY_FILE, WITNESS_FILE, ...GENERATED_FILES]
 
 const BATCH_OPERATIONS = 1000
 
@@ -33,7 +37,7 @@ export async function keepBackup(level: StoreLevel, folder: string, format: numb
     for (const file of BESIDE_THE_STORE.filter((one) => names.includes(one))) {
       await copyDurably(join(folder, file), join(partial, file))
     }
-    await copyStore(level, join(partial, 'store'))
+    await copyStore(level, join(partial, STORE_FOLDER))
     await syncFolder(partial)
     await rename(partial, backup)
   } catch (error) {

@@ -1,4 +1,5 @@
 import { systemCode } from './files.ts'
+import { META_KEYS, metaOf } from './meta.ts'
 import { keepBackup } from './migration-backup.ts'
 import { StorageError } from './errors.ts'
 import type { StoreLevel, WriteOperation } from './writer.ts'
@@ -33,8 +34,6 @@ export interface Migrated {
   readonly backup: string
 }
 
-export const metaOf = (level: StoreLevel) => level.sublevel('meta')
-
 /**
  * Brings the open store from the format it has to the newest, after it was copied.
  *
@@ -62,15 +61,15 @@ async function carryOut(level: StoreLevel, migration: Migration, to: number): Pr
   const meta = metaOf(level)
   // Abstract-level types only what every database knows; `sync` is LevelDB's own.
   const durably: object = { sync: true }
-  const reached = await meta.get('migration')
+  const reached = await meta.get(META_KEYS.migration)
   for await (const batch of migration.batches(level, reached)) {
-    const mark: WriteOperation = { type: 'put', sublevel: meta, key: 'migration', value: batch.reached }
+    const mark: WriteOperation = { type: 'put', sublevel: meta, key: META_KEYS.migration, value: batch.reached }
     await level.batch([...batch.operations, mark], durably)
   }
   await level.batch(
     [
-      { type: 'put', sublevel: meta, key: 'format', value: `${to}` },
-      { type: 'del', sublevel: meta, key: 'migration' },
+      { type: 'put', sublevel: meta, key: META_KEYS.format, value: `${to}` },
+      { type: 'del', sublevel: meta, key: META_KEYS.migration },
     ],
     durably,
   )

@@ -1,14 +1,21 @@
 import type { z } from 'zod'
+import { accountOperations } from './accounts.ts'
+import { deviceChangeOperations } from './device-changes.ts'
 import { admissionOperations } from './admission.ts'
+import { backupOperations } from './backups.ts'
 import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
+export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
 export { MAX_ROWS_PER_PAGE } from './admission.ts'
+export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export * from './operation.ts'
+export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { TokenVerdict } from './tokens.ts'
@@ -21,8 +28,11 @@ export const operations = {
   ...tokenOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...accountOperations,
+  ...deviceChangeOperations,
   ...admissionOperations,
   ...serverOperations,
+  ...backupOperations,
 } as const satisfies Record<string, Operation>
 
 export type OperationName = keyof typeof operations

@@ -1,7 +1,8 @@
-// Fills a data folder with registered devices through the product's own store, faster than they could register: all
-// share one secret hash, which is as long as any other. A process of its own: `--data DIR --devices N`.
+// Fills a data folder through the product's own stores, faster than devices could: all share one secret hash, which is as
+// long as any other. A process of its own: `--data DIR --devices N --sessions N --retained N`.
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { brokerIdOf, DurablePersistence } from '../../broker/persistence/index.ts'
 import { Credentials } from '../../registry/credentials.ts'
 import { HashGate } from '../../registry/hash-gate.ts'
 import { mintAccessKey, mintAccessSecret, newDevice, TL_GENERATOR } from '../../registry/index.ts'
@@ -11,18 +12,34 @@ import { openDatabase } from '../../storage/index.ts'
 /** As many share one commit. */
 const TOGETHER = 1000
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, devices: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    devices: { type: 'string' },
+    sessions: { type: 'string' },
+    retained: { type: 'string' },
+  },
+})
 const database = await openDatabase(values.data ?? '')
 const store = new RegistryStore(database)
 await store.open()
+const persistence = new DurablePersistence({ database, log: { warn: () => {}, error: () => {} } })
+await persistence.setup({ id: brokerIdOf(database.bootNumber) })
 const secretHash = await new Credentials(new HashGate(1, 1)).hashGenerated(mintAccessSecret())
 
-for (let made = 0, count = Number(values.devices); made < count; made += TOGETHER) {
-  await Promise.all(Array.from({ length: Math.min(TOGETHER, count - made) }, insertOne))
-}
+await make(values.devices, insertDevice)
+await make(values.sessions, addSession)
+await make(values.retained, retain)
+await persistence.destroy()
 await database.close()
 
-async function insertOne(): Promise<void> {
+async function make(count: string | undefined, makeOne: (number: number) => Promise<unknown>): Promise<void> {
+  for (let made = 0, all = Number(count ?? 0); made < all; made += TOGETHER) {
+    await Promise.all(Array.from({ length: Math.min(TOGETHER, all - made) }, (_, index) => makeOne(made + index)))
+  }
+}
+
+async function insertDevice(): Promise<void> {
   const now = new Date()
   const manufacturerId = randomUUID()
   const device = newDevice(manufacturerId, TL_GENERATOR, now)
@@ -35,4 +52,20 @@ async function insertOne(): Promise<void> {
     createdAt: now.toISOString(),
     disabled: false,
   })
+}
+
+/** Of a device that has left. */
+async function addSession(): Promise<void> {
+  const id = randomUUID()
+  const filters = [`losant/${id}/command`, `losant/${id}/config/+`]
+  await persistence.addSubscriptions(
+    { id },
+    filters.map((topic) => ({ topic, qos: 1 as const })),
+  )
+  persistence.sessionClosed(id)
+}
+
+function retain(number: number): Promise<void> {
+  const payload = Buffer.alloc(100, 'p')
+  return persistence.publish({ topic: `losant/${number}/state`, payload, qos: 1, retain: true }, [])
 }

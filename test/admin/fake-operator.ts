@@ -1,4 +1,4 @@
-import type { Operator, ServerStatus } from '../../admin/index.ts'
+import type { BackupSummary, Operator, ServerStatus } from '../../admin/index.ts'
 import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device } from '../../registry/index.ts'
 
@@ -24,6 +24,28 @@ export const A_STATUS: ServerStatus = {
   connectedClients: 12,
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
 }
+
+export const A_BACKUP: BackupSummary = {
+  file: '/data/backups/mooring-20260102T030405Z.jsonl.gz',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  version: '1.2.3',
+  records: { devices: 1 },
+  files: ['registration-secret'],
+  sha256: 'c'.repeat(64),
+}
+const AN_ACCOUNT = {
+  name: 'ops',
+  role: 'admin',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  passwordChangedAt: '2026-01-02T03:04:05.678Z',
+} as const
+
+const AN_API_TOKEN = {
+  name: 'ci',
+  role: 'operator',
+  scopes: ['devices', 'tokens:read'],
+  createdAt: '2026-01-02T03:04:05.678Z',
+} as const
 
 async function device({ device: id }: { device: string }): Promise<Device> {
   if (id === A_DEVICE.id || id === A_DEVICE.manufacturerId) return A_DEVICE
@@ -69,8 +91,40 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       accessKey: 'ed9c8a6e-0000-4000-8000-000000000002',
       accessSecret: 'b'.repeat(64),
     }),
+    quarantineDevice: async (request) => ({ ...(await device(request)), quarantined: true }),
+    releaseDevice: device,
+    disconnectDevice: device,
+    tagDevice: async (request) => ({ ...(await device(request)), tags: request.set ?? [] }),
+    restrictDevice: async (request) => {
+      const { addresses = [], filterType = 'none', pubTopics = [], subTopics = [] } = request
+      await device(request)
+      return { accessKey: 'ed9c8a6e-0000-4000-8000-000000000002', filterType, pubTopics, subTopics, addresses }
+    },
+    changeDevices: async ({ dryRun = false, after }) => ({
+      matched: 1,
+      changed: dryRun ? [] : [A_DEVICE],
+      secrets: [],
+      ...(after === undefined ? { next: A_DEVICE.id } : {}),
+    }),
     deleteDevice: device,
+    createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),
+    setAccountPassword: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    setAccountRole: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    removeAccount: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    createSetupCode: async () => ({
+      code: 'ABCD-2345',
+      expiresAt: '2026-01-02T04:04:05.678Z',
+      urls: ['http://127.0.0.1:8080/admin/'],
+    }),
+    createApiToken: async (request) => ({ ...AN_API_TOKEN, ...request, token: 'mooring_abc' }),
+    listApiTokens: async () => ({ apiTokens: [AN_API_TOKEN] }),
+    revokeApiToken: async ({ name }) => ({ revoked: name }),
     status: async () => A_STATUS,
+    createBackup: async ({ to = '/data/backups/mooring-20260102T030405Z.jsonl.gz' } = {}) => ({
+      ...A_BACKUP,
+      file: to,
+    }),
     ...overrides,
   }
 }

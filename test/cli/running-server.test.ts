@@ -31,6 +31,37 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [3, 'device', 'rotate', 'A1-9999'],
   [3, 'device', 'delete', 'A1-9999', '--yes'],
   [2, 'device', 'delete', 'A1-0001'],
+  [0, 'device', 'quarantine', 'A1-0001'],
+  [0, 'device', 'list', '--state', 'quarantined'],
+  [0, 'device', 'release', 'A1-0001'],
+  [0, 'device', 'disconnect', 'A1-0001'],
+  [3, 'device', 'quarantine', 'A1-9999'],
+  [2, 'device', 'quarantine'],
+  [2, 'device', 'quarantine', 'A1-0001', '--prefix', 'A1-'],
+  [2, 'device', 'quarantine', '--tag', 'line'],
+  [2, 'device', 'list', '--since', 'yesterday'],
+  [0, 'device', 'tag', 'A1-0001', '--add', 'line=3', '--remove', 'trial'],
+  [2, 'device', 'tag', 'A1-0001'],
+  [2, 'device', 'tag', 'A1-0001', '--add', 'manufacturerId=x'],
+  [0, 'device', 'list', '--tag', 'line=3', '--since', '2h'],
+  [0, 'device', 'list', '--prefix', 'A1-'],
+  [0, 'device', 'disable', '--tag', 'line=3'],
+  [0, 'device', 'disable', '--tag', 'line=3', '--yes'],
+  [0, 'device', 'enable', '--state', 'disabled', '--yes'],
+  [0, 'device', 'rotate', 'A1-0001', '--overlap', '1h'],
+  [2, 'device', 'rotate', 'A1-0001', '--overlap', 'long'],
+  [0, 'device', 'rotate', '--tag', 'line=3'],
+  [0, 'device', 'rotate', '--tag', 'line=3', '--yes'],
+  [0, 'device', 'access', 'A1-0001', '--filter-type', 'whitelist', '--subscribe', 'plant/#', '--address', '10.0.0.0/8'],
+  [0, 'device', 'get', 'A1-0001'],
+  [0, 'device', 'access', 'A1-0001', '--any-address'],
+  [2, 'device', 'access', 'A1-0001', '--address', 'here'],
+  [2, 'device', 'access', 'A1-0001'],
+  [0, 'token', 'leak', 'line-3', '--list'],
+  [0, 'token', 'leak', 'line-3', '--since', '2h', '--quarantine'],
+  [0, 'token', 'leak', 'line-3', '--quarantine', '--yes'],
+  [2, 'token', 'leak', 'line-3'],
+  [2, 'token', 'leak', 'line-3', '--list', '--rotate'],
   [0, 'device', 'delete', 'line 3 – ä\u202e', '--yes'],
   [0, 'key', 'list'],
   [0, 'key', 'create', '--service', 'made', '--publish', 'losant/+/command', '--deny', 'losant/x/#'],
@@ -62,10 +93,14 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, 'approval', 'approve', '--all'],
   [3, 'approval', 'refuse', 'B9'],
   [0, 'recipe', 'list'],
+  [0, 'backup', 'create', '--to', 'made'],
+  [5, 'backup', 'create', '--to', 'there'],
+  [2, 'backup', 'create', '--to', join('nowhere', 'at', 'all')],
 ]
 
-/** Commands that have nothing to do with the store. */
-const others = /^(serve|demo|self-test|status|version|upgrade-check|files|recipe check|config \w+)$/
+/** Commands that have nothing to do with the store, or nothing with one that a server has. */
+const others =
+  /^(serve|demo|self-test|status|version|upgrade-check|files|recipe check|config \w+|backup (verify|restore)|store \w+)$/
 
 test('every command that needs the store is in the table', () => {
   const all = Array.from(cliDocs().matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
@@ -86,15 +121,16 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   await database.close()
   await mkdir(join(config.data, 'recipes'))
   await writeFile(join(config.data, 'recipes', 'pump.yaml'), 'resourceType: DeviceRecipe\nname: pump\n')
-  for (const folder of [alone, served]) await writeFile(join(folder, SECRET_FILE), 'a secret that somebody chose\n')
+  for (const name of [SECRET_FILE, 'there']) await writeFile(join(alone, name), 'a secret that somebody chose\n')
   for (const folder of [alone, served]) await writeFile(join(folder, LIST_FILE), 'manufacturerId\nA1-0001\nB1\n')
   await cp(alone, served, { recursive: true })
   return { alone, served, token }
 }
 
 /** What is made at random or from the time is different each time it is made; here it is only of the same form. */
-const withoutChance = (text: string): string =>
+const withoutChance = (text: string, cwd: string): string =>
   text
+    .replaceAll(cwd, 'HERE')
     .replaceAll(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, (token) => `TOKEN(${token.split('.')[0]})`)
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'KEY')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'SECRET')
@@ -118,8 +154,8 @@ test('every command says the same whether a server runs or not, to people and to
       const again = json && line.includes('delete') && code === 0 && line[0] === 'device'
       assert.equal(without.code, again ? 3 : code, `${what}: ${without.stderr}`)
       assert.deepEqual(
-        [beside.code, withoutChance(beside.stdout), withoutChance(beside.stderr)],
-        [without.code, withoutChance(without.stdout), withoutChance(without.stderr)],
+        [beside.code, withoutChance(beside.stdout, served), withoutChance(beside.stderr, served)],
+        [without.code, withoutChance(without.stdout, alone), withoutChance(without.stderr, alone)],
         what,
       )
       if (json) {

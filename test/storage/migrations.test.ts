@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { openDatabase, StorageError, type Database, type Migrated, type Migration } from '../../storage/index.ts'
+import {
+  FORMAT,
+  formatAfter,
+  MIGRATIONS,
+  openDatabase,
+  StorageError,
+  type Database,
+  type Migrated,
+  type Migration,
+} from '../../storage/index.ts'
 import { aFolder } from '../support/folder.ts'
 
 const ENTRIES = 25
@@ -52,6 +61,10 @@ const formatIn = async (folder: string): Promise<unknown> =>
   (JSON.parse(await readFile(join(folder, 'mooring.json'), 'utf8')) as { format: unknown }).format
 
 const expected = Array.from({ length: ENTRIES }, (_, n) => `value ${n}`)
+
+test('the migrations of this version lead to its format', () => {
+  assert.equal(formatAfter(MIGRATIONS), FORMAT)
+})
 
 test('a store is left as it was when its backup cannot be made', async (t) => {
   const folder = await anOldStore(t)
