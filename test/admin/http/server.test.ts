@@ -18,8 +18,6 @@ const outerAddress = Object.values(networkInterfaces())
 const logIn = (server: Mooring, password: string) =>
   ask(`${server.url('http')}/admin/v1/login`, { body: { name: 'admin', password } })
 
-const withoutTime = (text: string): string => text.replace(/"serverTime":"[^"]+"/, '')
-
 async function setUp(server: Mooring, url: string): Promise<{ cookie: string }> {
   const line = await server.process.line(/"event":"admin-setup"/)
   const { code } = JSON.parse(line) as { code: string }
