@@ -43,7 +43,7 @@ test('unless told otherwise only this machine reaches it, and others see nothing
   assert.equal((await ask(`${url}/admin/v1/status`, {})).status, 401)
   const line = await server.process.line(/"event":"admin-setup"/)
   const { urls } = JSON.parse(line) as { urls: string[] }
-  assert.deepEqual(urls, [`${url}/admin/`])
+  assert.deepEqual(urls, [`${url}/admin/v1/setup`])
 })
 
 for (const { access, status } of [
@@ -176,7 +176,7 @@ test('the commands make accounts, codes and tokens for a server that runs', asyn
   const login = { body: { name: 'ops', password: PASSWORD } }
   assert.equal((await ask(`${server.url('http')}/admin/v1/login`, login)).status, 200)
   const { code, urls } = await server.json('admin', 'setup-url')
-  assert.deepEqual(urls, [`${server.url('http')}/admin/`])
+  assert.deepEqual(urls, [`${server.url('http')}/admin/v1/setup`])
   const setup = { body: { code, name: 'second', password: PASSWORD } }
   assert.equal((await ask(`${server.url('http')}/admin/v1/setup`, setup)).status, 200)
   const { token } = await server.json('apitoken', 'create', 'ci', '--role', 'viewer', '--scope', 'devices:read')
