@@ -4,7 +4,7 @@ import type { Config } from './config/schema.ts'
 import { load, type ConfigSources, type LoadedConfig } from './config/load.ts'
 
 export { configurationDocs, describeConfig, environmentReference, exampleConfig } from './config/describe.ts'
-export { formatListenAddress, parseListenAddress, type ListenAddress } from './config/listen-address.ts'
+export { formatListenAddress, isLoopback, parseListenAddress, type ListenAddress } from './config/listen-address.ts'
 export type { LoadedConfig, Origin } from './config/load.ts'
 export { ConfigError } from './config/problems.ts'
 export { chooseRecipe, loadRecipes, readRecipes } from './config/recipe-files.ts'

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
 import { createOperator } from './admin/index.ts'
-import { banner, runCli, servingLine } from './cli/index.ts'
+import { banner, runCli, servingLine, setupLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { openStore } from './open-store.ts'
@@ -20,6 +22,7 @@ const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () 
 process.exitCode = await runCli(process.argv.slice(2), {
   version,
   stdin: process.stdin,
+  askSecret,
   stdout: process.stdout,
   stderr: process.stderr,
   stdoutIsTTY: process.stdout.isTTY,
@@ -41,6 +44,23 @@ async function openLocal(config: Config) {
       await database.close()
     },
   }
+}
+
+/** Without showing what is typed. */
+async function askSecret(question: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY) return undefined
+  const answer = await new Promise<string>((resolve) => {
+    const reader = createInterface({
+      input: process.stdin,
+      output: new Writable({ write: (_c, _e, done) => done() }),
+      terminal: true,
+    })
+    process.stderr.write(`${question}: `)
+    reader.once('line', resolve).once('close', () => resolve(''))
+    reader.once('line', () => reader.close())
+  })
+  process.stderr.write('\n')
+  return answer
 }
 
 function noServer(): never {
@@ -70,10 +90,14 @@ async function serve(loaded: LoadedConfig): Promise<number> {
     loaded,
     addresses: server.addresses,
     dataFolderCreated: server.dataFolderCreated,
+    setup: server.setup,
     startMs: performance.now(),
   }
   if (log.forPeople) process.stdout.write(banner(facts))
-  else log.info(...servingLine(facts))
+  else {
+    if (server.setup !== undefined) log.warn(...setupLine(server.setup))
+    log.info(...servingLine(facts))
+  }
 
   await stopped
   log.info({ event: 'stopping' }, 'Stopping: no new connections, what has begun finishes. A second signal forces.')

@@ -43,6 +43,7 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       poolThreads,
       loginQueue: config.limits.loginQueue,
       journal: config.journal,
+      rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,
     })
     return { database, registry }

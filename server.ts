@@ -1,15 +1,28 @@
 import { readFile } from 'node:fs/promises'
-import { createOperator, listenAdmin, type Operator, type ServerStatus } from './admin/index.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  createAdminHttp,
+  createOperator,
+  listenAdmin,
+  mayReach,
+  type AdminHttp,
+  type Operator,
+  type OperatorChange,
+  type OperatorParts,
+  type ServerStatus,
+} from './admin/index.ts'
+import { adminUrls } from './admin-urls.ts'
 import {
   createAdmission,
   createBroker,
   createWebSocketDoor,
+  type Broker,
   listenTcp,
   listenTls,
   type Listener,
   type ListenAddress,
 } from './broker/index.ts'
-import { ConfigError, formatListenAddress, type Config } from './config.ts'
+import { ConfigError, formatListenAddress, isLoopback, type Config } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
@@ -20,7 +33,7 @@ import {
   type ReadinessCheck,
   type RegistrationResult,
 } from './registration/index.ts'
-import { Signal } from './registry/index.ts'
+import { Signal, type Accounts, type Log } from './registry/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -31,6 +44,8 @@ export interface Server {
   readonly addresses: Readonly<Partial<Record<keyof Config['listen'], ListenAddress>>>
   readonly dataFolderCreated: boolean
   readonly operator: Operator
+  /** How the first account of the admin API can be made, when there is none. */
+  readonly setup: { readonly code: string; readonly urls: readonly string[] } | undefined
   /** Stops accepting, lets what has begun finish, writes what waits, and closes the store. Resolves within the grace time and a little. */
   close(): Promise<void>
 }
@@ -47,6 +62,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   const startedAt = new Date()
   const tls = await readCertificate(config)
   const closing = new Closing()
+  const reportFault = (error: unknown): void =>
+    log.error({ event: 'listener-failed', error }, 'A listener of what happens failed.')
   try {
     const storeWrites = new StoreWrites()
     const watchWrites = storeWrites.watch.bind(storeWrites)
@@ -81,12 +98,18 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     closing.add(() => broker.close())
 
-    const operator = createOperator({
+    const operatorChanged = new Signal<OperatorChange>(reportFault)
+    const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
+    const operatorParts: OperatorParts = {
       registry,
+      presence: (deviceId) => broker.presenceOf(deviceId),
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
-    })
-    const admin = await listenAdmin({ folder: config.data, operator, log })
-    closing.add(() => admin.close())
+      adminUrls: urls,
+      changed: operatorChanged,
+    }
+    const operator = createOperator(operatorParts)
+    const adminSocket = await listenAdmin({ folder: config.data, operator, log })
+    closing.add(() => adminSocket.close())
 
     const admission = createAdmission({
       limits: config.limits,
@@ -95,7 +118,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     const { accept } = broker
     const { handshakeFailed, registrationEnded: attemptEnded } = registry.attempts
-    const { mqtt, mqtts, http, https } = config.listen
+    const { listen } = config
+    const { mqtt, mqtts, http, https } = listen
     if (mqtt !== undefined) listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, log }))
     if (mqtts !== undefined && tls !== undefined) {
       listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed }))
@@ -106,9 +130,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
     ]
-    const registrationEnded = new Signal<RegistrationResult>((error) =>
-      log.error({ event: 'listener-failed', error }, 'A listener of the registration failed.'),
-    )
+    const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
     const pages = metricsPages({
       access: config.metrics.access,
@@ -125,8 +147,22 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       },
     })
     const app = createRegistrationApp({ registry, readiness, log, registrationEnded, attemptEnded, pages }).callback()
+    const adminHttp = createAdminHttp({
+      registry,
+      operator: operatorParts,
+      news: {
+        deviceRegistered: registry.deviceRegistered,
+        registrationEnded,
+        clientConnected: broker.clientConnected,
+        clientDisconnected: broker.clientDisconnected,
+        operatorChanged,
+        stats: () => statsOf(broker, registrations),
+      },
+      version: parts.version,
+      log,
+    })
     const web = {
-      app,
+      app: listen.admin === undefined ? beside(adminHttp, app, config.admin.access) : app,
       onConnection: webSockets.connectionOpened.bind(webSockets),
       onUpgrade: webSockets.handleUpgrade.bind(webSockets),
       log,
@@ -138,7 +174,14 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     if (https !== undefined && tls !== undefined) {
       listeners.set('https', await listenHttp({ ...web, address: https, tls }))
     }
+    if (listen.admin !== undefined) {
+      const secure = tls !== undefined && !isLoopback(listen.admin.host) ? { tls } : {}
+      const own = { app: adminHttp.answer, log, handshakeFailed, name: 'admin', ...secure }
+      listeners.set('admin', await listenHttp({ ...own, address: listen.admin }))
+    }
+    await furnishAccount(config, registry.accounts, log)
     closing.add(async () => {
+      adminHttp.close()
       for (const listener of listeners.values()) listener.stopAccepting()
       admission.close()
     })
@@ -147,6 +190,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       addresses: Object.fromEntries([...listeners].map(([name, listener]) => [name, listener.address])),
       dataFolderCreated: database.created,
       operator,
+      setup: setupOf(registry.accounts, urls()),
       close: () => closing.run(),
     }
   } catch (error) {
@@ -154,6 +198,54 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     throw error
   }
 }
+
+type WebApp = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** Whoever may not reach the admin API hears of it what `app` says of everything that is not there. */
+const beside =
+  (adminHttp: AdminHttp, app: WebApp, access: Config['admin']['access']): WebApp =>
+  (request, response) => {
+    const isAdmin = access !== 'off' && adminHttp.owns(request) && mayReach(request, access)
+    return isAdmin ? adminHttp.answer(request, response) : app(request, response)
+  }
+
+/** The account that the configuration gives a password. */
+async function furnishAccount({ admin }: Config, accounts: Accounts, log: Log): Promise<void> {
+  const { account, password } = admin
+  if (password === undefined) return
+  const done = await accounts.furnish(account, password)
+  if (done === 'created') log.info({ event: 'admin-account-created', account }, 'The configured account was made.')
+  if (done === 'changed') {
+    log.warn({ event: 'admin-password-set', account }, 'The account was given the password of the configuration.')
+  }
+}
+
+function setupOf(accounts: Accounts, urls: readonly string[]): Server['setup'] {
+  if (!accounts.isEmpty || urls.length === 0) return undefined
+  return { code: accounts.setupCode.make().code.reveal(), urls }
+}
+
+/** Numbers for those who watch. */
+function statsOf(
+  broker: Pick<Broker, 'connectedClients' | 'counters'>,
+  registrations: Readonly<Record<RegistrationResult, number>>,
+): Record<string, number> {
+  const { messagesReceived, messagesSent, messagesDropped, logins, loginsRefused } = broker.counters()
+  const { created, ...refused } = registrations
+  return {
+    connectedClients: broker.connectedClients(),
+    messagesReceived,
+    messagesSent,
+    messagesDropped,
+    logins,
+    loginsRefused: sum(loginsRefused),
+    registrations: created,
+    registrationsRefused: sum(refused),
+  }
+}
+
+const sum = (numbers: Readonly<Record<string, number>>): number =>
+  Object.values(numbers).reduce((total, number) => total + number, 0)
 
 /** What must be closed, in the opposite order of opening. One that fails does not keep the others open. */
 class Closing {
@@ -189,7 +281,8 @@ class Closing {
 /** Read before the store is opened, so that a certificate that is missing costs nothing. */
 async function readCertificate({ tls, listen }: Config): Promise<{ cert: Buffer; key: Buffer } | undefined> {
   if (tls.cert === undefined || tls.key === undefined) return undefined
-  if (listen.mqtts === undefined && listen.https === undefined) return undefined
+  const ownAdmin = listen.admin !== undefined && !isLoopback(listen.admin.host)
+  if (listen.mqtts === undefined && listen.https === undefined && !ownAdmin) return undefined
   return { cert: await readPem('tls.cert', tls.cert), key: await readPem('tls.key', tls.key) }
 }
 

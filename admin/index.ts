@@ -1,5 +1,6 @@
 export * from './operations/index.ts'
 export { createOperator } from './operator.ts'
 export * from './socket-client.ts'
+export * from './http/index.ts'
 export { listenAdmin } from './socket-server.ts'
 export { ADMIN_SOCKET } from './socket-path.ts'

@@ -33,16 +33,27 @@ export async function askOperator(operator: Operator, name: OperationName, reque
 }
 
 /** @param request - believed: of the shape that the operation's schema gives. */
-async function callOperation(
+export async function callOperation(
   name: OperationName,
   parts: OperatorParts,
   request: unknown,
   caller: Caller,
 ): Promise<unknown> {
   const operation = operationNamed(name)
-  return await journalled(parts.registry.journal, { name, operation, request, caller }, () =>
+  const target = targetOf(operation, request)
+  const answer = await journalled(parts.registry.journal, { name, operation, target, caller }, () =>
     operation.call(parts, request, caller),
   )
+  if (operation.role !== 'viewer') parts.changed?.emit({ operation: name, target, by: caller })
+  return answer
+}
+
+/** What an operation is about: the parameters of its route, or the name of what is new. None of them is a secret. */
+function targetOf({ route }: Operation, request: unknown): string {
+  const fields: Record<string, unknown> = { ...Object(request) }
+  const names = Array.from(route.path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
+  const texts = (names.length > 0 ? names : ['name']).map((name) => fields[name])
+  return texts.filter((text) => typeof text === 'string').join(' ')
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion

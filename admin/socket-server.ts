@@ -13,7 +13,8 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** What is under way when the server closes may finish within this time. */
 const CLOSE_GRACE_MS = 2_000
 
-const statusOf = {
+/** HTTP status of each refusal. A new code does not compile until it is answered here. */
+export const statusOf = {
   ERR_MANUFACTURER_ID_MISSING: 400,
   ERR_REGISTRATION_TOKEN_INVALID: 403,
   ERR_DEVICE_ALREADY_REGISTERED: 409,

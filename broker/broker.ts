@@ -1,4 +1,11 @@
-import type { Attempts, Log, Registry } from '../registry/index.ts'
+import {
+  Signal,
+  type Attempts,
+  type DevicePresence,
+  type Log,
+  type Principal,
+  type Registry,
+} from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
 import type { Connack } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
@@ -12,6 +19,7 @@ import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
 import { peerOf, type Accept } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
 import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
+import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
 import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
@@ -40,10 +48,23 @@ export interface BrokerParts {
   readonly log: Log
 }
 
+/** One client that logged in. */
+export interface ClientNews {
+  readonly clientId: string
+  readonly accessKey: string
+  /** Absent for a service. */
+  readonly deviceId?: string
+  readonly address: string
+}
+
 export interface Broker {
   readonly accept: Accept
+  readonly clientConnected: Signal<ClientNews>
+  readonly clientDisconnected: Signal<ClientNews>
   /** Logged in and not yet gone. */
   connectedClients(): number
+  /** Undefined when it was not seen since the start. */
+  presenceOf(clientId: string): DevicePresence | undefined
   counters(): Readonly<BrokerCounters>
   /**
    * Publishes the wills of those who are connected, ends every connection and lets storage finish what was begun. Takes
@@ -135,6 +156,11 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     },
   })
 
+  const reportFault = (error: unknown): void =>
+    log.error({ event: 'listener-failed', error }, 'A listener of the broker failed.')
+  const clientConnected = new Signal<ClientNews>(reportFault)
+  const clientDisconnected = new Signal<ClientNews>(reportFault)
+  const presences = new Presences((clientId) => aedes.clients[clientId])
   const earlyCommands = new EarlyCommands(aedes, context.wheel)
   const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
@@ -149,10 +175,16 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   aedes.on('connackSent', ({ returnCode }: Connack, client: Connection) => {
     if (returnCode !== ReturnCode.ACCEPTED) return
     client.peer.ticket.loggedIn()
+    presences.entered(client)
     context.counters.logins += 1
+    clientConnected.emit(newsOf(client))
     if (tellsLogins) log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
   })
-  aedes.on('clientDisconnect', (client: Connection) => earlyCommands.drop(client))
+  aedes.on('clientDisconnect', (client: Connection) => {
+    earlyCommands.drop(client)
+    clientDisconnected.emit(newsOf(client))
+    presences.left(client)
+  })
   for (const event of ['clientError', 'connectionError']) aedes.on(event, explainEnd)
 
   function explainEnd(client: Connection, error: unknown): void {
@@ -172,8 +204,10 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     }
   }
 
-  const stopListening = registry.accessRevoked.on(({ accessKey }) => {
-    const revoked = context.connections.withKey(accessKey)
+  const stopListening = registry.accessRevoked.on(({ accessKey, secretsBefore }) => {
+    const revoked = context.connections
+      .withKey(accessKey)
+      .filter(({ principal }) => secretsBefore === undefined || isOlder(principal, secretsBefore))
     for (const client of revoked) client.close()
     log.info(
       { event: 'access-revoked', accessKey, closed: revoked.length },
@@ -225,7 +259,10 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
 
   return {
     accept,
+    clientConnected,
+    clientDisconnected,
     connectedClients: () => aedes.connectedClients,
+    presenceOf: (clientId) => presences.of(clientId),
     counters: () => context.counters,
     close: () => (closing ??= close()),
   }
@@ -237,6 +274,15 @@ const attemptOf = ({ peer, id, accessKey }: Connection) => ({
   clientId: id ?? '',
   accessKey,
 })
+const newsOf = ({ id, accessKey, principal, peer }: Connection): ClientNews => ({
+  clientId: id ?? '',
+  accessKey: accessKey ?? '',
+  ...(principal?.kind === 'device' ? { deviceId: principal.deviceId } : {}),
+  address: peer.address,
+})
+/** A login that is being decided is not: its secret is looked at when that is done. */
+const isOlder = (principal: Principal | undefined, secretVersion: number): boolean =>
+  principal?.kind === 'device' && (principal.secretVersion ?? 0) < secretVersion
 
 const keptOut = (milliseconds: number): string =>
   `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -65,6 +65,8 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   accessKey = ''
   /** Set once the login is through; without it every gate is closed. */
   principal: Principal | undefined
+  /** Since 1970, in milliseconds: when it logged in. */
+  since = 0
   /** Held by Aedes under its id. */
   registered = false
   /** Said DISCONNECT, so that its will is moot [MQTT-3.14.4-3]. */

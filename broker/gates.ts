@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { printable, RegistryError, type Log, type Principal, type Registry } from '../registry/index.ts'
+import { isQuarantined, printable, RegistryError, type Log, type Principal, type Registry } from '../registry/index.ts'
 import type { Message, PublishPacket, Subscription } from './aedes-internals.d.ts'
 import type { Peer } from './peer.ts'
 import { LoginRefused, ReturnCode, returnCodeOf } from './return-codes.ts'
@@ -10,7 +10,7 @@ export interface Caller {
   /** As CONNECT said, not yet believed; null before. */
   readonly id: string | null
   readonly accessKey: string
-  readonly will: Message | undefined
+  will: Message | undefined
   /** Set once the login is through; without it every gate is closed. */
   readonly principal: Principal | undefined
   /** The topic of its last message that was let through. */
@@ -52,7 +52,9 @@ export class MqttGates {
     }
     const accessSecret = secretOf(password)
     const principal = await this.#registry.authenticate({ clientId, accessKey, accessSecret, address: peer.address })
-    if (will !== undefined && !this.#registry.acl.mayPublish(principal, will.topic)) {
+    // It may come in and has no voice, and so has its will.
+    if (isQuarantined(principal)) caller.will = undefined
+    else if (will !== undefined && !this.#registry.acl.mayPublish(principal, will.topic)) {
       throw new LoginRefused(ReturnCode.NOT_AUTHORIZED, 'the will has a topic that this access key may not publish to')
     }
     return principal

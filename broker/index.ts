@@ -1,5 +1,5 @@
 export * from './admission.ts'
-export { createBroker, type Broker, type BrokerOptions, type BrokerParts } from './broker.ts'
+export { createBroker, type Broker, type BrokerOptions, type BrokerParts, type ClientNews } from './broker.ts'
 export * from './listeners.ts'
 export * from './peer.ts'
 export type { BrokerDatabase } from './persistence/index.ts'

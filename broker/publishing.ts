@@ -1,3 +1,4 @@
+import { isQuarantined } from '../registry/index.ts'
 import type { PublishPacket, Qos } from './aedes-internals.d.ts'
 import {
   LimitExceeded,
@@ -107,6 +108,8 @@ export class Inbound {
 
   /** Asks the gate, and goes on when it has answered; what follows waits until then. */
   ask(packet: InboundPublish): void {
+    // Taken and thrown away: a device that is cut off for what it says could not be told anything either [MQTT-3.3.5-2].
+    if (isQuarantined(this.#connection.principal)) return this.#acknowledge(packet)
     this.asked = packet
     this.#askedLate = false
     this.#connection.broker.authorizePublish(this.#connection, packet, this.#answered)

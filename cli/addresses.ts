@@ -1,7 +1,6 @@
-import { isIPv4 } from 'node:net'
-import { formatListenAddress, parseListenAddress, type ListenAddress } from '../config.ts'
+import { formatListenAddress, isLoopback, parseListenAddress, type ListenAddress } from '../config.ts'
 
-export const LISTENERS = ['mqtt', 'mqtts', 'http', 'https'] as const
+export const LISTENERS = ['mqtt', 'mqtts', 'http', 'https', 'admin'] as const
 
 /** The listeners of a server by their names in the configuration. Absent is off. */
 export type Addresses = { readonly [listener in (typeof LISTENERS)[number]]?: ListenAddress | undefined }
@@ -18,9 +17,6 @@ export function parseAddresses(texts: Readonly<Record<string, string>>): Address
     LISTENERS.flatMap((name) => (texts[name] === undefined ? [] : [[name, parseListenAddress(texts[name])]])),
   )
 }
-
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
 

@@ -1,7 +1,13 @@
-import { formatListenAddress, type LoadedConfig } from '../config.ts'
+import { formatListenAddress, isLoopback, type LoadedConfig } from '../config.ts'
 import type { LogFields } from '../registry/index.ts'
-import { LISTENERS, addressTexts, isLoopback, type Addresses } from './addresses.ts'
+import { LISTENERS, addressTexts, type Addresses } from './addresses.ts'
 import { fields } from './output.ts'
+
+/** Good for one account, within the hour. */
+export interface Setup {
+  readonly code: string
+  readonly urls: readonly string[]
+}
 
 export interface BannerFacts {
   readonly version: string
@@ -11,6 +17,8 @@ export interface BannerFacts {
   /** Where the listeners really are: port 0 has become a number. */
   readonly addresses: Addresses
   readonly dataFolderCreated: boolean
+  /** How the first account can be made; absent when there is one, or nowhere to make it. */
+  readonly setup?: Setup | undefined
   /** From the start of the process to here. */
   readonly startMs: number
 }
@@ -20,6 +28,7 @@ const PURPOSE = {
   mqtts: 'devices, encrypted',
   http: 'registration, MQTT over WebSocket',
   https: 'registration, MQTT over WebSocket, encrypted',
+  admin: 'admin API',
 } as const
 
 /** Loopback is the safe default, and useless to a device elsewhere: so the way out stands beside it. */
@@ -28,11 +37,12 @@ const WAY_OUT = {
   mqtts: 'For the network: --listen mqtts=0.0.0.0:8883 or MOORING_LISTEN_MQTTS=0.0.0.0:8883',
   http: 'For the network: --listen http=0.0.0.0:8080 or MOORING_LISTEN_HTTP=0.0.0.0:8080',
   https: 'For the network: --listen https=0.0.0.0:8443 or MOORING_LISTEN_HTTPS=0.0.0.0:8443',
+  admin: 'The admin API',
 } as const
 
 /** What a person sees when the server serves, instead of the log line of {@link servingLine}. */
 export function banner(facts: BannerFacts): string {
-  const { version, node, loaded, addresses, dataFolderCreated, startMs } = facts
+  const { version, node, loaded, addresses, dataFolderCreated, setup, startMs } = facts
   const { config, file } = loaded
   const lines = fields([
     ['  config', file ?? 'built-in defaults (no mooring.yaml; make one with: mooring config init)'],
@@ -51,9 +61,24 @@ export function banner(facts: BannerFacts): string {
           ] as const,
         ]
       : []),
+    ...setupLines(setup),
   ])
   return `mooring ${version} (node ${node})\n${lines}\nready in ${Math.round(startMs)} ms\n`
 }
+
+function setupLines(setup: Setup | undefined): (readonly [string, string])[] {
+  if (setup === undefined) return []
+  return [
+    ['  admin', 'no account yet; make one with: mooring admin create NAME'],
+    ...setup.urls.map((url) => ['', `or at ${url} with setup code ${setup.code} (60 minutes, once)`] as const),
+  ]
+}
+
+/** The one log line that tells of the setup code, where programs read the log. It is good for an hour and for one account. */
+export const setupLine = ({ code, urls }: Setup): readonly [fields: LogFields, message: string] => [
+  { event: 'admin-setup', code, urls },
+  'There is no account yet: mooring admin create NAME, or this setup code within 60 minutes.',
+]
 
 /** The one log line that says that the server serves, where programs read the log. */
 export function servingLine(facts: BannerFacts): readonly [fields: LogFields, message: string] {

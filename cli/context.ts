@@ -22,6 +22,8 @@ export interface CliContext {
   readonly stdin: AsyncIterable<string | Uint8Array>
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown }
+  /** Asks a person who sits at a terminal; undefined when nobody does. */
+  askSecret?(question: string): Promise<string | undefined>
   readonly stdoutIsTTY: boolean
   readonly stderrIsTTY: boolean
   readonly env: NodeJS.ProcessEnv

@@ -112,9 +112,11 @@ const exitCodeOfAdmin = {
   failed: ExitCode.failure,
 } as const satisfies Record<AdminErrorReason, number>
 
+const LISTED = new Set(['device', 'key', 'admin', 'apitoken'])
+
 function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   const group = command.split(' ')[0]
-  if (code === 'ERR_NOT_FOUND' && (group === 'device' || group === 'key')) return `What there is: mooring ${group} list`
+  if (code === 'ERR_NOT_FOUND' && LISTED.has(group ?? '')) return `What there is: mooring ${group} list`
   if (code === 'ERR_CONFLICT' && command === 'key create') return 'Take another name, or first: mooring key delete NAME'
   if (code === 'ERR_BUSY') return 'Try again in a few seconds.'
   if (code === 'ERR_STORE_UNAVAILABLE')

@@ -1,4 +1,4 @@
-export { banner, servingLine, type BannerFacts } from './banner.ts'
+export { banner, servingLine, setupLine, type BannerFacts } from './banner.ts'
 export { runCli } from './cli.ts'
 export { cliDocs } from './docs.ts'
 export type { CliContext, LocalStore, RunningServer } from './context.ts'

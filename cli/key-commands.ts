@@ -1,11 +1,8 @@
 import type { Command } from 'commander'
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import type { ServiceKeySummary } from '../admin/index.ts'
-import { systemCode } from '../storage/index.ts'
-import { usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable } from './output.ts'
+import { secretOfFile } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
 
 export function addKeyCommands(program: Command, run: Run): void {
@@ -18,6 +15,7 @@ export function addKeyCommands(program: Command, run: Run): void {
     .option('--publish <filter>', 'a topic filter it may publish to; may be given more than once', collect)
     .option('--subscribe <filter>', 'a topic filter it may subscribe to; may be given more than once', collect)
     .option('--deny <filter>', 'a topic filter it may not reach; wins over the others', collect)
+    .option('--address <network>', 'where it may log in from, such as 10.0.0.0/8; may be given more than once', collect)
     .option('--secret-file <file>', 'take the secret from a file instead of making one')
     .addHelpText(
       'after',
@@ -47,12 +45,13 @@ interface CreateOptions {
   readonly publish?: readonly string[]
   readonly subscribe?: readonly string[]
   readonly deny?: readonly string[]
+  readonly address?: readonly string[]
   readonly secretFile?: string
 }
 
 async function createKey(session: Session, options: CreateOptions): Promise<void> {
-  const { service: name, publish, subscribe, deny, secretFile } = options
-  const secret = secretFile === undefined ? undefined : await readSecret(resolve(session.context.cwd, secretFile))
+  const { service: name, publish, subscribe, deny, address, secretFile } = options
+  const secret = secretFile === undefined ? undefined : await secretOfFile(session.context, '--secret-file', secretFile)
   // An absent list means the default, an empty one would mean nothing at all.
   const rules = {
     ...(publish === undefined ? {} : { publish: [...publish] }),
@@ -60,7 +59,12 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
     ...(deny === undefined ? {} : { deny: [...deny] }),
   }
   const credentials = await session.withOperator((operator) =>
-    operator.createServiceKey({ name, rules, ...(secret === undefined ? {} : { secret }) }),
+    operator.createServiceKey({
+      name,
+      rules,
+      ...(address === undefined ? {} : { addresses: [...address] }),
+      ...(secret === undefined ? {} : { secret }),
+    }),
   )
   session.output.answer(credentials, () =>
     fields([
@@ -70,14 +74,6 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
     ]),
   )
   if (secret === undefined) session.output.note('The secret is shown this once; only a hash of it is kept.')
-}
-
-async function readSecret(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw usageError(`--secret-file ${file} cannot be read: ${systemCode(error) ?? 'it is no file'}`)
-  })
-  // Editors and `echo` end a file with a newline that nobody means to type later.
-  return text.replace(/\r?\n$/, '')
 }
 
 async function listKeys(session: Session): Promise<void> {

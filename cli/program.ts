@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { addAdminCommands } from './admin-commands.ts'
+import { addApiTokenCommands } from './api-token-commands.ts'
 import { addAllowCommands } from './allow-commands.ts'
 import { addApprovalCommands } from './approval-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
@@ -46,6 +48,8 @@ export function buildProgram(parts: {
   addAllowCommands(program, run)
   addApprovalCommands(program, run)
   addRecipeCommands(program, run)
+  addAdminCommands(program, run)
+  addApiTokenCommands(program, run)
   addConfigCommands(program, run)
   return program
 }

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import type { TokenVerdict } from '../admin/index.ts'
-import { parseDuration } from '../config.ts'
 import { deviceUrls, parseAddresses } from './addresses.ts'
+import { parseExpires } from './durations.ts'
 import { ExitCode, usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
+import { addLeakCommand } from './leak-command.ts'
 import { fields, printable, printableLines, type Output } from './output.ts'
+import { readAll } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
 
 /** Claims that Mooring sets or checks itself. Source: docs/contract.md §2; RFC 7519 §4.1. */
@@ -41,6 +43,8 @@ export function addTokenCommands(program: Command, run: Run): void {
     .action((text: string, _options: unknown, command: Command) =>
       run(command, (session) => verifyToken(session, text)),
     )
+
+  addLeakCommand(token, run)
 }
 
 interface CreateOptions {
@@ -94,16 +98,6 @@ function checkedUrl(flag: string, text: string | undefined, protocols: readonly 
   )
 }
 
-function parseExpires(text: string): number {
-  try {
-    const seconds = Math.floor(parseDuration(text) / 1000)
-    if (seconds > 0) return seconds
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-  }
-  throw usageError(`--expires ${JSON.stringify(text)} is not a duration such as 90d, 12h or 30m`)
-}
-
 function parseClaims(pairs: readonly string[]): Record<string, string> {
   const claims = new Map<string, string>()
   for (const pair of pairs) {
@@ -123,22 +117,11 @@ function splitOnce(pair: string): [key: string, value: string | undefined] {
 }
 
 async function verifyToken(session: Session, given: string): Promise<number> {
-  const token = given === '-' ? await readAll(session.context.stdin) : given
+  const token =
+    given === '-' ? await readAll(session.context.stdin, 'what came from stdin is too long to be a token') : given
   const verdict = await session.withOperator((operator) => operator.verifyToken({ token: token.trim() }))
   session.output.answer(verdict, () => describe(verdict))
   return verdict.accepted ? ExitCode.ok : ExitCode.refused
-}
-
-/** More than any token, and less than fills the memory when somebody pipes in a film. */
-const MAX_STDIN_CHARACTERS = 32 * 1024
-
-async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<string> {
-  let text = ''
-  for await (const chunk of input) {
-    text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
-    if (text.length > MAX_STDIN_CHARACTERS) throw usageError('what came from stdin is too long to be a token')
-  }
-  return text
 }
 
 function describe(verdict: TokenVerdict): string {

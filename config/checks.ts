@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { addressesCollide, formatListenAddress } from './listen-address.ts'
+import { addressesCollide, formatListenAddress, isLoopback } from './listen-address.ts'
 import { readFailure } from './problems.ts'
 import type { Config } from './schema.ts'
 
@@ -35,7 +35,10 @@ function missingTls({ listen, tls }: Config, origins: Origins): string[] {
   if (missing.length === 0) return []
   const names = missing.map((name) => `tls.${name}`)
   const alone = missing.length === 1
-  const listeners = (['mqtts', 'https'] as const).filter((name) => listen[name] !== undefined)
+  const listeners = (['mqtts', 'https', 'admin'] as const).filter((name) => {
+    const address = listen[name]
+    return address !== undefined && (name !== 'admin' || !isLoopback(address.host))
+  })
   const asking = listeners.map(
     (name) =>
       `${origins.place(`listen.${name}`)}TLS needs ${names.join(' and ')}; set ${alone ? 'it' : 'them'}, or this to off`,
@@ -82,5 +85,6 @@ function missingWebhook({ registration }: Config, origins: Origins): string[] {
 function idleTls({ listen, tls }: Config, origins: Origins): string[] {
   if (tls.cert === undefined || tls.key === undefined) return []
   if (listen.mqtts !== undefined || listen.https !== undefined) return []
+  if (listen.admin !== undefined && !isLoopback(listen.admin.host)) return []
   return [`${origins.place('tls.cert')}no listener uses it; set listen.mqtts or listen.https`]
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MIN_SIGNING_SECRET_BYTES, Secret, topicProblem } from '../registry/index.ts'
+import { MIN_PASSWORD_CHARACTERS, MIN_SIGNING_SECRET_BYTES, Secret, topicProblem } from '../registry/index.ts'
 import { parseListenAddress } from './listen-address.ts'
 import { DURATION, SIZE, formatDuration, parseDuration, parseSize } from './units.ts'
 
@@ -58,6 +58,18 @@ export function secret(description: string) {
       const bytes = Buffer.byteLength(given)
       if (bytes < MIN_SIGNING_SECRET_BYTES) {
         throw new RangeError(`expected at least ${MIN_SIGNING_SECRET_BYTES} bytes, found ${bytes}`)
+      }
+      return new Secret(given)
+    }),
+    { kind: 'secret', description },
+  )
+}
+
+export function accountPassword(description: string) {
+  return described(
+    parsedBy(z.string({ error: 'expected text; put it in quotes' }), (given) => {
+      if (given.length < MIN_PASSWORD_CHARACTERS) {
+        throw new RangeError(`expected at least ${MIN_PASSWORD_CHARACTERS} characters, found ${given.length}`)
       }
       return new Secret(given)
     }),

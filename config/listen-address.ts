@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 
 export interface ListenAddress {
   /** A host name or an IP address; IPv6 without its brackets. */
@@ -40,6 +40,10 @@ export const formatListenAddress = (address: ListenAddress | undefined): string 
   if (address === undefined) return 'off'
   return `${isIP(address.host) === 6 ? `[${address.host}]` : address.host}:${address.port}`
 }
+
+/** Whether only this machine reaches it. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 
 const EVERYWHERE = new Set(['0.0.0.0', '::'])
 

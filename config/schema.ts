@@ -1,6 +1,18 @@
 import { z } from 'zod'
 import { MIN_SIGNING_SECRET_BYTES, NORMALISATIONS, REGISTRATION_MODES, type Secret } from '../registry/index.ts'
-import { address, choice, count, duration, path, secret, size, text, topicRoot, webhookUrl } from './kinds.ts'
+import {
+  accountPassword,
+  address,
+  choice,
+  count,
+  duration,
+  path,
+  secret,
+  size,
+  text,
+  topicRoot,
+  webhookUrl,
+} from './kinds.ts'
 
 /** The config file, and the single source of everything that is said about a setting. */
 /** Of what is kept on the disk. */
@@ -23,6 +35,9 @@ export const fileSchema = z.strictObject({
         '127.0.0.1:8080',
       ),
       https: address('The same over TLS; needs `tls.cert` and `tls.key`.').prefault('off'),
+      admin: address(
+        'The admin API on a listener of its own, and no longer on the others. Over TLS unless it is on loopback.',
+      ).prefault('off'),
     })
     .prefault({})
     .meta({ description: 'Where to listen: `host:port`, or `off`. 0.0.0.0 or [::] opens a listener to the network.' }),
@@ -68,6 +83,29 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'How devices register.' }),
+  admin: z
+    .strictObject({
+      access: choice(
+        ['loopback', 'all', 'off'],
+        'Who may reach the admin API on `listen.http` and `listen.https`: programs on this machine, everyone, or nobody. `all` without TLS sends passwords in the clear.',
+      ).prefault('loopback'),
+      account: text('Name of the account that `admin.password` is for.').prefault('admin'),
+      password: accountPassword(
+        'Each start makes this account with the role admin, or gives it this password. Not set: accounts are made with `mooring admin create` or the setup code.',
+      ).exactOptional(),
+    })
+    .prefault({})
+    .meta({ description: 'The admin API.' }),
+  credentials: z
+    .strictObject({
+      rotationOverlap: duration(
+        'How long the old access secret of a device stays valid when it is given a new one, unless the command says otherwise.',
+        0,
+        '20d',
+      ).prefault('0s'),
+    })
+    .prefault({})
+    .meta({ description: 'How access secrets are replaced.' }),
   mqtt: z
     .strictObject({
       topicRoot: topicRoot(
@@ -160,7 +198,7 @@ export const fileSchema = z.strictObject({
       maxBytes: size('Bytes of all entries; beyond them the oldest are removed.', 1024, LARGEST).prefault('256MiB'),
     })
     .prefault({})
-    .meta({ description: 'The record of registrations, refusals and operations: `mooring journal`.' }),
+    .meta({ description: 'The record of registrations, refusals and operations: `mooring journal list`.' }),
   metrics: z
     .strictObject({
       access: choice(
@@ -196,14 +234,22 @@ export type Config = Frozen<ReturnType<typeof configOf>>
 type Frozen<T> = T extends Secret ? T : { readonly [K in keyof T]: T[K] extends object ? Frozen<T[K]> : T[K] }
 
 export function configOf(file: SettingsFile) {
-  const { mqtt, mqtts, http, https } = file.listen
+  const { mqtt, mqtts, http, https, admin } = file.listen
   const { connectDeadline, ...limits } = file.limits
   const { stalledReader, ...mqttSettings } = file.mqtt
   return {
     data: file.data,
-    listen: { ...(mqtt && { mqtt }), ...(mqtts && { mqtts }), ...(http && { http }), ...(https && { https }) },
+    listen: {
+      ...(mqtt && { mqtt }),
+      ...(mqtts && { mqtts }),
+      ...(http && { http }),
+      ...(https && { https }),
+      ...(admin && { admin }),
+    },
     tls: file.tls,
     registration: file.registration,
+    admin: file.admin,
+    credentials: { rotationOverlapMs: file.credentials.rotationOverlap },
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     storage: storageOf(file.storage),

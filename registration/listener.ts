@@ -26,6 +26,8 @@ export interface HttpListenerOptions {
   readonly onConnection?: (socket: Socket) => void
   readonly log: Log
   readonly handshakeFailed?: Signal<HandshakeFailure>
+  /** Its name in the configuration, for the message when it cannot listen. @defaultValue http, or https with TLS */
+  readonly name?: string
   /** Upgraded connections count too. One more is closed at once. @defaultValue 10_000 */
   readonly maxConnections?: number
   readonly timeouts?: Partial<HttpTimeouts>
@@ -124,7 +126,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     log.warn({ event: 'http-connection-dropped', ...facts }, 'A connection was closed: the listener is full.')
   })
 
-  await listen(server, address, tls !== undefined)
+  await listen(server, address, options.name ?? (tls === undefined ? 'http' : 'https'))
   // Without a listener a failure to accept, for want of file descriptors for example, would end the process.
   server.on('error', (error) => log.error({ event: 'http-listener-failed', error: error.message }, 'Accepting failed.'))
 
@@ -159,14 +161,14 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   }
 }
 
-async function listen(server: Server, { host, port }: ListenAddress, secure: boolean): Promise<void> {
+async function listen(server: Server, { host, port }: ListenAddress, name: string): Promise<void> {
   try {
     // `once` rejects when the server says `error` first.
     const listening = once(server, 'listening')
     server.listen(port, host)
     await listening
   } catch (cause) {
-    const setting = secure ? 'listen.https (MOORING_LISTEN_HTTPS)' : 'listen.http (MOORING_LISTEN_HTTP)'
+    const setting = `listen.${name} (MOORING_LISTEN_${name.toUpperCase()})`
     const shown = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
     throw new Error(`${setting}: cannot listen on ${shown}: ${reasonOf(cause)}`, { cause })
   }

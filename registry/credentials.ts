@@ -26,6 +26,7 @@ export class Credentials {
   readonly #verified: VerifiedSecrets
   readonly #underWay = new Map<string, Promise<boolean>>()
   readonly #unknownKeyHash: Promise<string>
+  #nobodysHash: Promise<string> | undefined
 
   constructor(gate: HashGate, rememberedSecrets: number = REMEMBERED_SECRETS) {
     this.#gate = gate
@@ -84,6 +85,18 @@ export class Credentials {
     const answer = paced(() => this.#verify(key, accessSecret)).finally(() => this.#underWay.delete(question))
     this.#underWay.set(question, answer)
     return answer
+  }
+
+  /**
+   * Costs what the hash of a chosen secret costs, also when there is none.
+   *
+   * @param secretHash - as `hashChosen` made it.
+   */
+  async verifyChosen(secretHash: string | undefined, secret: Secret): Promise<boolean> {
+    this.#nobodysHash ??= this.#gate.run(() => hash('nobody has this password', CHOSEN))
+    const compared = secretHash ?? (await this.#nobodysHash)
+    const matches = await this.#gate.run(() => verify(compared, secret.reveal()))
+    return matches && secretHash !== undefined
   }
 
   async #verify(key: AccessKey | undefined, accessSecret: string): Promise<boolean> {

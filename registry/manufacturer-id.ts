@@ -18,3 +18,19 @@ const forms: Record<Normalisation, (manufacturerId: string) => string> = {
 
 /** The form under which `manufacturerId` is looked up. An ID that is not of the kind is compared as it is. */
 export const normalised = (manufacturerId: string, how: Normalisation): string => forms[how](manufacturerId)
+
+/**
+ * How index keys of IDs that begin with `prefix` begin, in their order: as it was given, and as it is when it is the
+ * beginning of an ID of the kind. None begins with another.
+ */
+export function prefixForms(prefix: string, how: Normalisation): string[] {
+  const [first = prefix, second = prefix] = [prefix, beginnings[how](prefix)].toSorted()
+  return second.startsWith(first) ? [first] : [first, second]
+}
+
+const beginnings: Record<Normalisation, (prefix: string) => string> = {
+  none: (prefix) => prefix,
+  mac: (prefix) => (/^[0-9a-f:.-]+$/i.test(prefix) ? prefix.replaceAll(/[:.-]/g, '').toUpperCase() : prefix),
+  imei: (prefix) => (/^[\d /-]+$/.test(prefix) ? prefix.replaceAll(/[ /-]/g, '') : prefix),
+  upper: (prefix) => prefix.toUpperCase(),
+}

@@ -1,3 +1,4 @@
+import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
 import { Credentials } from './credentials.ts'
@@ -27,6 +28,8 @@ export interface RegistryOptions {
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How long a secret that was replaced stays valid when nothing else is said. @defaultValue 0 */
+  readonly rotationOverlapMs?: number
   /** How secrets are hashed and checked; the benchmark compares another way. */
   readonly credentials?: Credentials
   readonly log: Log
@@ -42,6 +45,8 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   const allowList = new AllowList(database.level, writes, normalisation)
   const approvals = new Approvals(database.level, writes, normalisation)
   await store.open()
+  const credentials =
+    options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
   const { log, now = () => new Date() } = options
   const throttle = new LoginThrottle()
   await allowList.open()
@@ -52,11 +57,12 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     allowList,
     approvals,
     tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
-    credentials:
-      options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue)),
+    credentials,
+    accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle,
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     recipe: options.recipe,
+    rotationOverlapMs: options.rotationOverlapMs ?? 0,
     journal: await openJournal(database, { store, throttle, limits: options.journal, log, now }),
     log,
     now,

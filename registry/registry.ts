@@ -1,5 +1,7 @@
 import type { JWTPayload } from 'jose'
+import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
+import { addressListProblem, isInNetworks } from './address-list.ts'
 import type { Admission, AllowList, Approvals } from './admission/index.ts'
 import {
   mintAccessKey,
@@ -11,15 +13,18 @@ import {
   type ServiceKey,
   type ServiceRules,
 } from './access-key.ts'
+import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
-import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId } from './device.ts'
+import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId, type DeviceOrigin } from './device.ts'
+import { Devices } from './devices/devices.ts'
 import { RegistryError } from './errors.ts'
-import type { Attempts, Explanation, Journal, JournalRoom } from './journal/index.ts'
+import type { Attempts, Journal, JournalRoom } from './journal/index.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import type { Presented, Principal } from './principal.ts'
 import type { Recipe } from './recipe.ts'
 import type { RegistrationTokens, TokenClaims } from './registration-token.ts'
+import type { Revocation } from './revocation.ts'
 import { Secret } from './secret.ts'
 import { Signal } from './signal.ts'
 import type { RegistryStore } from './store.ts'
@@ -31,12 +36,15 @@ export interface RegistryParts {
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
+  readonly accounts: Accounts
   readonly admission: Admission
   readonly allowList: AllowList
   readonly approvals: Approvals
   /** What a device that registers starts with. */
   readonly recipe: Recipe
   readonly journal: JournalRoom
+  /** How long a secret that was replaced stays valid when nothing else is said. */
+  readonly rotationOverlapMs: number
   readonly log: Log
   readonly now: () => Date
 }
@@ -51,12 +59,20 @@ export class Registry {
   readonly journal: Journal
   /** For the doors to tell who came. */
   readonly attempts: Attempts
+  /** Why a device, a manufacturer ID or an address cannot get in. */
+  readonly explain: JournalRoom['explain']
+  /** Writes down what waits. The store stays open. */
+  readonly close: JournalRoom['close']
+  /** Who administers this over HTTP. */
+  readonly accounts: Accounts
+  /** What an operator does with devices. */
+  readonly devices: Devices
   /** Who may register, beside holding a token. */
   readonly admission: Admission
   readonly allowList: AllowList
   readonly approvals: Approvals
-  /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
-  readonly accessRevoked: Signal<{ accessKey: string }>
+  /** Whoever logged in like that must be cut off now: what they were let in under holds no longer. */
+  readonly accessRevoked: Signal<Revocation>
   readonly deviceRegistered: Signal<Device>
 
   readonly #store: RegistryStore
@@ -64,21 +80,22 @@ export class Registry {
   readonly #credentials: Credentials
   readonly #throttle: LoginThrottle
   readonly #recipe: Recipe
-  readonly #journal: JournalRoom
   readonly #now: () => Date
-  /** Changes of devices and keys, one after the other: each reads what the one before wrote. */
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
   constructor(parts: RegistryParts) {
-    const { store, tokens, credentials, throttle, acl, recipe, journal, log, now } = parts
+    const { store, tokens, credentials, throttle, acl, recipe, journal, rotationOverlapMs, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
+    this.accounts = parts.accounts
     this.admission = parts.admission
     this.allowList = parts.allowList
     this.approvals = parts.approvals
     this.journal = journal.journal
     this.attempts = journal.attempts
+    this.explain = journal.explain
+    this.close = journal.close
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.#store = store
@@ -86,8 +103,15 @@ export class Registry {
     this.#credentials = credentials
     this.#throttle = throttle
     this.#recipe = recipe
-    this.#journal = journal
     this.#now = now
+    this.devices = new Devices({
+      store,
+      credentials,
+      changes: this.#changes,
+      revoke: (revocation) => this.#revoke(revocation),
+      rotationOverlapMs,
+      now,
+    })
   }
 
   /**
@@ -105,22 +129,26 @@ export class Registry {
     manufacturerId: string
     address?: string
   }): Promise<DeviceCredentials> {
-    const { token, manufacturerId, address = 'unknown' } = request
+    const { token, manufacturerId, address } = request
     const now = this.#now()
     if (!isManufacturerId(manufacturerId)) {
       throw new RegistryError('ERR_MANUFACTURER_ID_MISSING', 'Missing manufacturerId field.')
     }
-    const { jti: tokenId } = await this.#tokens.verify(token, now)
+    const { jti } = await this.#tokens.verify(token, now)
     const claim = await this.#store.claim(manufacturerId)
     if (claim === undefined) throw new RegistryError('ERR_DEVICE_ALREADY_REGISTERED', 'Device already registered.')
     try {
+      const origin = originOf(jti, address)
       const { tags } = await this.admission.decide({
         manufacturerId,
-        address,
+        address: address ?? 'unknown',
         now,
-        ...(tokenId === undefined ? {} : { tokenId }),
+        ...(origin.tokenId === undefined ? {} : { tokenId: origin.tokenId }),
       })
-      const device = newDevice(manufacturerId, this.#recipe, now, tags)
+      const device = newDevice(manufacturerId, this.#recipe, now, {
+        ...origin,
+        ...(tags === undefined ? {} : { tags }),
+      })
       const accessSecret = mintAccessSecret()
       const key: DeviceKey = {
         kind: 'device',
@@ -141,8 +169,8 @@ export class Registry {
   }
 
   /**
-   * Who a client is. All refusals look and cost alike: an unknown key, a wrong secret, a disabled device and a foreign
-   * client ID cannot be told apart.
+   * Who a client is. All refusals look and cost alike: an unknown key, a wrong secret, a disabled device, a foreign
+   * client ID and an address that is not listed cannot be told apart.
    *
    * @throws {RegistryError} `ERR_CREDENTIALS_INVALID`; `ERR_BUSY` when the caller should come again.
    */
@@ -151,6 +179,10 @@ export class Registry {
     const principal = this.#credentials.recall(accessKey, accessSecret) ?? (await this.#verify(presented))
     if (!this.#mayUseClientId(principal, clientId)) {
       throw credentialsInvalid('the client ID is not the one of this key')
+    }
+    const { addresses = [] } = principal
+    if (addresses.length > 0 && !isInNetworks(addresses, presented.address)) {
+      throw credentialsInvalid('the address is not in the list of this key')
     }
     return principal
   }
@@ -182,16 +214,20 @@ export class Registry {
   createServiceKey(request: {
     name: string
     rules: Partial<ServiceRules>
+    /** Networks that it may log in from; empty: from anywhere. */
+    addresses?: readonly string[]
     secret?: string
   }): Promise<ServiceCredentials> {
-    return this.#change(async () => {
-      const { name } = request
+    return this.#changes.run(async () => {
+      const { name, addresses = [] } = request
       if (!/^[\w.-]{1,64}$/.test(name)) {
         throw invalid('A service key needs a name of 1–64 letters, digits, ".", "_" or "-".')
       }
       if (this.#store.findServiceKey(name) !== undefined) {
         throw new RegistryError('ERR_CONFLICT', `A service key named ${name} exists already.`)
       }
+      const problem = addressListProblem(addresses)
+      if (problem !== undefined) throw invalid(problem)
       const accessSecret = request.secret === undefined ? mintAccessSecret() : chosenSecret(request.secret)
       const key: ServiceKey = {
         kind: 'service',
@@ -205,6 +241,7 @@ export class Registry {
         description: `Service key ${name}.`,
         createdAt: this.#now().toISOString(),
         disabled: false,
+        addresses,
       }
       await this.#store.insertServiceKey(key)
       return { name, accessKey: key.accessKey, accessSecret }
@@ -217,22 +254,12 @@ export class Registry {
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
   deleteServiceKey(nameOrKey: string): Promise<void> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const found = this.#store.findServiceKey(nameOrKey) ?? this.#store.findAccessKey(nameOrKey)
       if (found?.kind !== 'service') throw new RegistryError('ERR_NOT_FOUND', `There is no service key ${nameOrKey}.`)
       await this.#store.deleteServiceKey(found)
-      this.#revoke(found.accessKey)
+      this.#revoke({ accessKey: found.accessKey })
     })
-  }
-
-  /** In the order of registration. `after` is the last ID of the page before. */
-  async listDevices(page: { limit: number; after?: DeviceId }): Promise<Device[]> {
-    return await this.#store.listDevices(page.limit, page.after)
-  }
-
-  /** @throws {RegistryError} `ERR_NOT_FOUND`. */
-  async getDevice(idOrManufacturerId: string): Promise<Device> {
-    return this.#find(idOrManufacturerId)
   }
 
   /** The device that a manufacturer ID has become. */
@@ -240,77 +267,66 @@ export class Registry {
     return this.#store.findDeviceId(manufacturerId)
   }
 
-  /** Refuses its logins from now on and ends its connection. Everything else of it is kept. */
-  disableDevice(idOrManufacturerId: string): Promise<Device> {
-    return this.#setDisabled(idOrManufacturerId, true)
-  }
-
-  enableDevice(idOrManufacturerId: string): Promise<Device> {
-    return this.#setDisabled(idOrManufacturerId, false)
-  }
-
-  /** A new secret for the same access key. The old one stops working and its connection ends. */
-  rotateSecret(idOrManufacturerId: string): Promise<DeviceCredentials> {
-    return this.#change(async () => {
-      const device = this.#find(idOrManufacturerId)
-      const key = this.#keyOf(device)
-      const accessSecret = mintAccessSecret()
-      await this.#store.updateDevice(device, {
-        ...key,
-        secretHash: await this.#credentials.hashGenerated(accessSecret),
-      })
-      this.#revoke(key.accessKey)
-      return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
-    })
-  }
-
-  /** Forgets the device and its key. Its manufacturer ID can register again. */
-  deleteDevice(idOrManufacturerId: string): Promise<void> {
-    return this.#change(async () => {
-      const device = this.#find(idOrManufacturerId)
-      const key = this.#keyOf(device)
-      await this.#store.deleteDevice(device, key)
-      this.#revoke(key.accessKey)
-    })
-  }
-
-  /** Why a device, a manufacturer ID or an address cannot get in. */
-  async explain(subject: string): Promise<Explanation> {
-    return await this.#journal.explain(subject)
-  }
-
-  /** Writes down what waits. The store stays open. */
-  async close(): Promise<void> {
-    await this.#journal.close()
-  }
-
-  /** Costs a hash. */
+  /** Costs a hash; a wrong secret costs another one while the secret before is valid too. */
   async #verify(presented: Presented): Promise<Principal> {
     const { accessKey, accessSecret, address } = presented
     const key = this.#store.findAccessKey(accessKey)
-    await this.#verifySecret(presented, key)
+    const shown = await this.#verifySecret(presented, key)
     // The record may have changed meanwhile.
     const current = this.#store.findAccessKey(accessKey)
-    if (current === undefined || current.disabled || current.secretHash !== key?.secretHash) {
-      throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
+    if (current === undefined || current.disabled) {
+      throw credentialsInvalid(`${address}: the access key is disabled, or was deleted during the login`)
     }
-    const principal = principalOf(current, presented)
-    this.#credentials.remember(accessSecret, principal)
-    return principal
+    if (current.secretHash === shown) {
+      const principal = principalOf(current, presented, secretVersionOf(current))
+      this.#credentials.remember(accessSecret, principal)
+      return principal
+    }
+    if (current.kind !== 'device' || this.#previousHash(current) !== shown) {
+      throw credentialsInvalid(`${address}: the access key was changed during the login`)
+    }
+    this.devices.watchOverlap(current)
+    // Not remembered: it is not valid for long.
+    return principalOf(current, presented, secretVersionOf(current) - 1)
   }
 
-  async #verifySecret({ accessKey, accessSecret, address }: Presented, key: AccessKey | undefined): Promise<void> {
-    const known = key !== undefined
-    const paced = async (check: () => Promise<boolean>): Promise<boolean> => {
-      await this.#throttle.turn(accessKey, known, address)
-      const isRight = await check()
-      if (isRight) this.#throttle.succeeded(accessKey, address)
-      else this.#throttle.failed(accessKey, known, address)
-      return isRight
-    }
-    if (!(await this.#credentials.verify(key, accessKey, accessSecret, paced))) {
-      throw credentialsInvalid(known ? 'the access secret is wrong' : 'there is no such access key')
-    }
+  /** @returns the hash of the key's that the secret was proven by. */
+  async #verifySecret(presented: Presented, key: AccessKey | undefined): Promise<string> {
+    const { accessKey, accessSecret } = presented
+    const previous = this.#previousHash(key)
+    const isRight = await this.#credentials.verify(key, accessKey, accessSecret, async (check) => {
+      await this.#throttle.turn(accessKey, key !== undefined, presented.address)
+      return await this.#counted(presented, key, previous === undefined, check)
+    })
+    if (key === undefined) throw credentialsInvalid('there is no such access key')
+    if (isRight) return key.secretHash
+    // The same guess, at a key that has two secrets for a time.
+    const isOlder =
+      previous !== undefined &&
+      (await this.#credentials.verify({ ...key, secretHash: previous }, accessKey, accessSecret, (check) =>
+        this.#counted(presented, key, true, check),
+      ))
+    if (isOlder) return previous
+    throw credentialsInvalid('the access secret is wrong')
+  }
+
+  /** @param isLast - whether the secret is wrong when this check says so. */
+  async #counted(
+    { accessKey, address }: Presented,
+    key: AccessKey | undefined,
+    isLast: boolean,
+    check: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const isRight = await check()
+    if (isRight) this.#throttle.succeeded(accessKey, address)
+    else if (isLast) this.#throttle.failed(accessKey, key !== undefined, address)
+    return isRight
+  }
+
+  /** Of the secret before, while it is valid. */
+  #previousHash(key: AccessKey | undefined): string | undefined {
+    const previous = key?.kind === 'device' ? key.previousSecret : undefined
+    return previous !== undefined && this.#now() < new Date(previous.until) ? previous.secretHash : undefined
   }
 
   /** A device is its client ID; a service may call itself anything but a device. */
@@ -334,50 +350,37 @@ export class Registry {
     return rules
   }
 
-  #setDisabled(idOrManufacturerId: string, disabled: boolean): Promise<Device> {
-    return this.#change(async () => {
-      const device = { ...this.#find(idOrManufacturerId), disabled }
-      const key = this.#keyOf(device)
-      await this.#store.updateDevice(device, { ...key, disabled })
-      if (disabled) this.#revoke(key.accessKey)
-      return device
-    })
-  }
-
-  #revoke(accessKey: string): void {
-    this.#credentials.forget(accessKey)
-    this.accessRevoked.emit({ accessKey })
-  }
-
-  #find(idOrManufacturerId: string): Device {
-    // IDs first: devices choose their manufacturer IDs, and one must not answer for another's device ID.
-    const byId = this.#store.findDevice(idOrManufacturerId)
-    if (byId !== undefined) return byId
-    const id = this.#store.findDeviceId(idOrManufacturerId)
-    const device = id === undefined ? undefined : this.#store.findDevice(id)
-    if (device === undefined) {
-      throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(idOrManufacturerId)}.`)
-    }
-    return device
-  }
-
-  #keyOf(device: Device): DeviceKey {
-    const key = this.#store.findDeviceKey(device.id)
-    if (key === undefined) throw new Error(`device ${device.id} has no access key: the store is not whole`)
-    return key
-  }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
+  #revoke(revocation: Revocation): void {
+    this.#credentials.forget(revocation.accessKey)
+    this.accessRevoked.emit(revocation)
   }
 }
 
+const secretVersionOf = (key: AccessKey): number => (key.kind === 'device' ? (key.secretVersion ?? 0) : 0)
+
+/** A token that was minted elsewhere may call itself anything. */
+const MAX_TOKEN_ID_CHARACTERS = 128
+
+function originOf(jti: unknown, address: string | undefined): DeviceOrigin {
+  const isId = typeof jti === 'string' && jti !== '' && jti.length <= MAX_TOKEN_ID_CHARACTERS
+  return { ...(isId ? { tokenId: jti } : {}), ...(address === undefined ? {} : { registeredFrom: address }) }
+}
+
 /** Its texts are those that were presented where these are the same: the connection holds them anyway, of many devices. */
-function principalOf(key: AccessKey, { accessKey, clientId }: Presented): Principal {
-  if (key.kind === 'service') return { kind: 'service', accessKey, name: key.name, rules: key.rules }
-  return { kind: 'device', accessKey, deviceId: clientId === key.deviceId ? clientId : key.deviceId }
+function principalOf(key: AccessKey, { accessKey, clientId }: Presented, secretVersion: number): Principal {
+  const { addresses = [] } = key
+  const from = addresses.length === 0 ? {} : { addresses }
+  if (key.kind === 'service') return { kind: 'service', accessKey, name: key.name, rules: key.rules, ...from }
+  const { filter, quarantined = false } = key
+  return {
+    kind: 'device',
+    accessKey,
+    deviceId: clientId === key.deviceId ? clientId : key.deviceId,
+    ...(quarantined ? { quarantined } : {}),
+    ...(filter === undefined ? {} : { filter }),
+    ...from,
+    ...(secretVersion === 0 ? {} : { secretVersion }),
+  }
 }
 
 /** One message for every reason; the reason itself is for the log of this process. */

@@ -1,7 +1,9 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
-import type { Device, DeviceId } from './device.ts'
+import { firstIdSince, type Device, type DeviceId } from './device.ts'
+import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './devices/device-filter.ts'
+import { DeviceIndex } from './devices/device-index.ts'
 import { GatheredWrites } from './gathered-writes.ts'
-import { normalised, type Normalisation } from './manufacturer-id.ts'
+import { normalised, prefixForms, type Normalisation } from './manufacturer-id.ts'
 import { StoreWrites } from './store-writes.ts'
 import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
@@ -13,6 +15,25 @@ export interface RegistryDatabase {
 
 /** Little beside a hash and the queue before it when many devices register at once. */
 const GATHER_REGISTRATIONS_MS = 5
+
+export interface DeviceSelection {
+  readonly filter: DeviceFilter
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
+export interface DevicePage {
+  readonly devices: readonly Device[]
+  /** Where the next page begins. */
+  readonly next?: string
+}
+
+/** A page ends when so many records were looked at, however few of them were wanted: 20 to 40 ms. */
+const MOST_LOOKED_AT = 2000
+
+/** As many devices are put into the index with one write. */
+const INDEXED_TOGETHER = 1000
 
 /** A manufacturer ID that is this caller's until it is released. */
 export interface Claim {
@@ -31,7 +52,8 @@ interface UnsureDevice {
  *
  * devices: device ID → device · by-manufacturer-id: normalised manufacturer ID → device ID
  * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key · registry-meta: `normalisation` → how manufacturer IDs were compared last
+ * service-keys: name → access key · device-facets: see DeviceIndex
+ * registry-meta: `normalisation` → how manufacturer IDs were compared last
  */
 export class RegistryStore {
   readonly #level: StoreLevel
@@ -43,6 +65,7 @@ export class RegistryStore {
   readonly #accessKeys
   readonly #keysByDevice
   readonly #serviceKeys
+  readonly #index: DeviceIndex
   readonly #meta
   readonly #claims = new Map<string, Promise<void>>()
   /** Devices that were not answered for, by manufacturer ID: nobody knows whether they are on the disk. */
@@ -58,6 +81,7 @@ export class RegistryStore {
     this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
     this.#keysByDevice = level.sublevel('keys-by-device')
     this.#serviceKeys = level.sublevel('service-keys')
+    this.#index = new DeviceIndex(level)
     this.#meta = level.sublevel('registry-meta')
   }
 
@@ -74,6 +98,7 @@ export class RegistryStore {
       this.#keysByDevice,
       this.#serviceKeys,
       this.#meta,
+      this.#index,
     ]
     const openRooms = async (): Promise<void> => {
       await Promise.all(rooms.map((room) => room.open()))
@@ -84,6 +109,27 @@ export class RegistryStore {
     await openRooms()
     const before = readNow(this.#meta, 'normalisation') ?? 'none'
     if (before !== this.#normalisation) await this.#reindex()
+    if (!this.#index.isComplete) await this.#buildIndex()
+  }
+
+  /** Begun anew when it was interrupted: what is there already is written once more. */
+  async #buildIndex(): Promise<void> {
+    const devices = this.#devices.values()
+    try {
+      for (;;) {
+        const some = await devices.nextv(INDEXED_TOGETHER)
+        const isLast = some.length < INDEXED_TOGETHER
+        if (some.length > 0) {
+          await this.#writes.write([
+            ...some.flatMap((device) => this.#index.changed(undefined, device)),
+            ...(isLast ? this.#index.completed() : []),
+          ])
+        }
+        if (isLast) return
+      }
+    } finally {
+      await devices.close()
+    }
   }
 
   /** The index of manufacturer IDs anew, in one batch: either way of comparing them is in force whole. */
@@ -152,8 +198,8 @@ export class RegistryStore {
   }
 
   #remove(unsure: UnsureDevice): Promise<void> {
-    const { device, key } = unsure
-    unsure.removal ??= this.deleteDevice(device, key).then(
+    const { device } = unsure
+    unsure.removal ??= this.deleteDevices([unsure]).then(
       () => void this.#unsure.delete(this.#indexKey(device.manufacturerId)),
       (error: unknown) => {
         unsure.removal = undefined
@@ -169,24 +215,32 @@ export class RegistryStore {
       { type: 'put', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId), value: device.id },
       this.#putKey(key),
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
+      ...this.#index.changed(undefined, device),
+      ...this.#index.completed(),
     ])
   }
 
-  /** A device and its key, both changed together. */
-  async updateDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#writes.write([
-      { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
-      this.#putKey(key),
-    ])
+  /** Devices and their keys, all changed together. Nobody else may be changing them. */
+  async updateDevices(changed: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
+    await this.#writes.write(
+      changed.flatMap(({ device, key }): WriteOperation[] => [
+        { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
+        this.#putKey(key),
+        ...this.#index.changed(this.findDevice(device.id), device),
+      ]),
+    )
   }
 
-  async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#writes.write([
-      { type: 'del', sublevel: this.#devices, key: device.id },
-      { type: 'del', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId) },
-      { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
-      { type: 'del', sublevel: this.#keysByDevice, key: device.id },
-    ])
+  async deleteDevices(deleted: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
+    await this.#writes.write(
+      deleted.flatMap(({ device, key }): WriteOperation[] => [
+        { type: 'del', sublevel: this.#devices, key: device.id },
+        { type: 'del', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId) },
+        { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
+        { type: 'del', sublevel: this.#keysByDevice, key: device.id },
+        ...this.#index.changed(device, undefined),
+      ]),
+    )
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {
@@ -227,8 +281,47 @@ export class RegistryStore {
     return key?.kind === 'service' ? key : undefined
   }
 
-  async listDevices(limit: number, after: DeviceId | undefined): Promise<Device[]> {
-    return await this.#devices.values({ limit, ...(after === undefined ? {} : { gt: after }) }).all()
+  /** A page of the devices that a filter selects. It may hold fewer than asked for, and not be the last. */
+  async selectDevices({ filter, limit, after }: DeviceSelection): Promise<DevicePage> {
+    const devices: Device[] = []
+    let next: string | undefined
+    let lookedAt = 0
+    for await (const { at, device } of this.#candidates(filter, after)) {
+      const isWanted = device !== undefined && selects(filter, device)
+      // It tells that there is another page.
+      if (isWanted && devices.length === limit) return { devices, ...(next === undefined ? {} : { next }) }
+      next = at
+      if (isWanted) devices.push(device)
+      if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
+    }
+    return { devices }
+  }
+
+  async *#candidates(
+    filter: DeviceFilter,
+    after: string | undefined,
+  ): AsyncGenerator<{ at: string; device: Device | undefined }> {
+    const prefix = prefixWanted(filter)
+    if (prefix !== undefined) {
+      for (const form of prefixForms(prefix, this.#normalisation)) {
+        if (after !== undefined && after >= form && !after.startsWith(form)) continue
+        const behind = after?.startsWith(form) === true ? { gt: after } : { gte: form }
+        for await (const [at, id] of this.#byManufacturerId.iterator(behind)) {
+          if (!at.startsWith(form)) break
+          yield { at, device: this.findDevice(id) }
+        }
+      }
+      return
+    }
+    // IDs begin with the time of registration.
+    const since = filter.registeredSince === undefined ? '' : firstIdSince(filter.registeredSince)
+    const behind = after !== undefined && after > since ? after : since
+    const facets = facetsWanted(filter)
+    if (facets.length === 0) {
+      for await (const [at, device] of this.#devices.iterator({ gt: behind })) yield { at, device }
+      return
+    }
+    for await (const id of this.#index.devicesWith(facets, behind)) yield { at: id, device: this.findDevice(id) }
   }
 
   async listServiceKeys(): Promise<ServiceKey[]> {

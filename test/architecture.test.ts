@@ -16,7 +16,10 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   },
   'broker/codec': { rooms: ['../../registry/index.ts'], packages: [] },
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
-  admin: { rooms: ['../registry/index.ts'], packages: ['zod', 'raw-body', 'jose'] },
+  admin: {
+    rooms: ['../registry/index.ts'],
+    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible'],
+  },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {

@@ -36,7 +36,7 @@ const change = z
 const importRequest = z.strictObject({ import: z.int().positive() })
 
 const page = {
-  limit: z.int().min(1).max(MAX_ROWS_PER_PAGE),
+  limit: z.int().min(1).max(MAX_ROWS_PER_PAGE).default(100),
   after: z.string().exactOptional().meta({ description: 'The manufacturer ID after which the page begins.' }),
 }
 

@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import { accountOperations } from './accounts.ts'
+import { deviceChangeOperations } from './device-changes.ts'
 import { admissionOperations } from './admission.ts'
 import { deviceOperations } from './devices.ts'
 import { journalOperations } from './journal.ts'
@@ -7,10 +9,13 @@ import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
+export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
 export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
+export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { TokenVerdict } from './tokens.ts'
@@ -24,6 +29,8 @@ export const operations = {
   ...serviceKeyOperations,
   ...deviceOperations,
   ...journalOperations,
+  ...accountOperations,
+  ...deviceChangeOperations,
   ...admissionOperations,
   ...serverOperations,
 } as const satisfies Record<string, Operation>

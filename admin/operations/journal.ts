@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { JOURNAL_KINDS, JOURNAL_RESULTS, type Registry } from '../../registry/index.ts'
-import { deviceAnswer } from './devices.ts'
+import { deviceAnswer } from './device-schemas.ts'
 import { operation } from './operation.ts'
 
 export const MAX_ENTRIES_PER_PAGE = 1000
@@ -82,7 +82,7 @@ export const journalOperations = {
       }),
     }),
     async call({ registry }, { limit, before, after, device, token, ...filter }) {
-      const about = device === undefined ? undefined : await namesOf(registry, device)
+      const about = device === undefined ? undefined : namesOf(registry, device)
       return await registry.journal.list({ limit, before, after, filter: { ...filter, about, tokenId: token } })
     },
   }),
@@ -140,9 +140,9 @@ export const journalOperations = {
 }
 
 /** One that was deleted has left its names in the journal all the same. */
-async function namesOf(registry: Registry, device: string): Promise<string[]> {
+function namesOf(registry: Registry, device: string): string[] {
   try {
-    const { id, manufacturerId } = await registry.getDevice(device)
+    const { id, manufacturerId } = registry.devices.get(device)
     return [id, manufacturerId]
   } catch {
     return [device]

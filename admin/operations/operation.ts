@@ -1,22 +1,31 @@
 import { z } from 'zod'
-import { RegistryError, type Registry } from '../../registry/index.ts'
+import { RegistryError, type DevicePresence, type Registry, type Role, type Signal } from '../../registry/index.ts'
 import type { ServerStatus } from './server.ts'
-
-/** What an account may do, each more than the one before. */
-export const ROLES = ['viewer', 'operator', 'admin'] as const
-
-export type Role = (typeof ROLES)[number]
 
 /** Who asks, for the journal and the log. Whoever may open the socket file owns the machine's side of Mooring. */
 export type Caller =
   | { readonly kind: 'shell' }
   | { readonly kind: 'account' | 'api-token'; readonly name: string; readonly address: string }
 
+/** Something was changed; nothing in it is a secret. */
+export interface OperatorChange {
+  readonly operation: string
+  /** What the operation was about, in the words of the caller: a device, a name. */
+  readonly target: string
+  readonly by: Caller
+}
+
 /** What operations act on. */
 export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
+  /** Where people can reach the admin API of the running server; absent when none runs. */
+  readonly adminUrls?: () => readonly string[]
+  /** Told of every change; nobody is when it is absent. */
+  readonly changed?: Signal<OperatorChange>
+  /** Whether a device is connected; absent when no broker runs. */
+  readonly presence?: (deviceId: string) => DevicePresence | undefined
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
@@ -46,7 +55,7 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
 export const operation = <Q extends z.ZodType, A extends z.ZodType>(parts: Operation<Q, A>): Operation<Q, A> => parts
 
 /** Untrusted JSON in; out comes a request that an operation may believe. */
-export function believed<Q extends z.ZodType>({ request }: Operation<Q>, body: unknown): z.output<Q> {
+export function believed<Q extends z.ZodType>({ request }: Pick<Operation<Q>, 'request'>, body: unknown): z.output<Q> {
   const { success, data, error } = request.safeParse(body)
   if (success) return data
   throw new RegistryError('ERR_INPUT_INVALID', z.prettifyError(error).replaceAll(/\s+/g, ' '))

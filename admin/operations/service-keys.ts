@@ -12,7 +12,14 @@ const rules = z.object({
 
 /** A service key without the hash of its secret. */
 const serviceKeySummary = z
-  .object({ name: z.string(), accessKey: z.string(), rules, createdAt: z.iso.datetime(), disabled: z.boolean() })
+  .object({
+    name: z.string(),
+    accessKey: z.string(),
+    rules,
+    addresses: filters.readonly().exactOptional(),
+    createdAt: z.iso.datetime(),
+    disabled: z.boolean(),
+  })
   .meta({ id: 'ServiceKey' })
 
 export type ServiceKeySummary = z.output<typeof serviceKeySummary>
@@ -30,6 +37,9 @@ export const serviceKeyOperations = {
         subscribe: filters.exactOptional(),
         deny: filters.exactOptional(),
       }),
+      addresses: filters
+        .exactOptional()
+        .meta({ description: 'Networks that it may log in from, such as 10.0.0.0/8; from anywhere when absent.' }),
       secret: z.string().exactOptional().meta({ description: 'Minted when absent.' }),
     }),
     answer: z.object({ name: z.string(), accessKey: z.string(), accessSecret: z.string() }),
@@ -64,10 +74,18 @@ export const serviceKeyOperations = {
   }),
 }
 
-const summaryOf = ({ name, accessKey, rules: given, createdAt, disabled }: ServiceKey): ServiceKeySummary => ({
+const summaryOf = ({
   name,
   accessKey,
   rules: given,
+  addresses = [],
+  createdAt,
+  disabled,
+}: ServiceKey): ServiceKeySummary => ({
+  name,
+  accessKey,
+  rules: given,
+  ...(addresses.length === 0 ? {} : { addresses }),
   createdAt,
   disabled,
 })

@@ -29,9 +29,9 @@ export { JOURNAL_DEFAULTS, type Journal, type JournalLimits, type JournalPage, t
 export interface JournalRoom {
   readonly journal: Journal
   readonly attempts: Attempts
-  explain(subject: string): Promise<Explanation>
+  readonly explain: (subject: string) => Promise<Explanation>
   /** Writes what waits. To be called while the store is open. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export async function openJournal(

@@ -10,7 +10,7 @@ const PAGE = 1_000
  * A process that is killed takes with it what it had recorded in its last 200 ms. What devices were registered then is in
  * the store, so every device has its entry all the same; who was refused then is not known any more.
  */
-export async function recover(journal: Journal, store: Pick<RegistryStore, 'listDevices'>): Promise<void> {
+export async function recover(journal: Journal, store: Pick<RegistryStore, 'selectDevices'>): Promise<void> {
   const last = (await journal.list({ limit: 1, filter: {} })).entries[0]
   if (last === undefined || journal.wasClosed) return
   const since = new Date(Date.parse(last.at) - LONGEST_LAG_MS)
@@ -18,13 +18,17 @@ export async function recover(journal: Journal, store: Pick<RegistryStore, 'list
   // Device IDs begin with the time of the registration.
   let after: string | undefined = Math.floor(since.getTime() / 1000).toString(16)
   while (after !== undefined) {
-    const devices = await store.listDevices(PAGE, after)
-    for (const { id, manufacturerId, registeredAt } of devices) {
+    const page: Awaited<ReturnType<typeof store.selectDevices>> = await store.selectDevices({
+      filter: {},
+      limit: PAGE,
+      after,
+    })
+    for (const { id, manufacturerId, registeredAt } of page.devices) {
       if (recorded.has(id)) continue
       const facts = { deviceId: id, manufacturerId, since: registeredAt, reason: 'found after the server was killed' }
       journal.record({ kind: 'registration', result: 'accepted', ...facts })
     }
-    after = devices.length === PAGE ? devices.at(-1)?.id : undefined
+    after = page.next
   }
   await journal.flush()
 }

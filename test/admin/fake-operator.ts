@@ -39,6 +39,20 @@ export const AN_ENTRY: JournalEntry = {
   hash: 'f'.repeat(64),
 }
 
+const AN_ACCOUNT = {
+  name: 'ops',
+  role: 'admin',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  passwordChangedAt: '2026-01-02T03:04:05.678Z',
+} as const
+
+const AN_API_TOKEN = {
+  name: 'ci',
+  role: 'operator',
+  scopes: ['devices', 'tokens:read'],
+  createdAt: '2026-01-02T03:04:05.678Z',
+} as const
+
 async function device({ device: id }: { device: string }): Promise<Device> {
   if (id === A_DEVICE.id || id === A_DEVICE.manufacturerId) return A_DEVICE
   throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(id)}.`)
@@ -83,6 +97,21 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       accessKey: 'ed9c8a6e-0000-4000-8000-000000000002',
       accessSecret: 'b'.repeat(64),
     }),
+    quarantineDevice: async (request) => ({ ...(await device(request)), quarantined: true }),
+    releaseDevice: device,
+    disconnectDevice: device,
+    tagDevice: async (request) => ({ ...(await device(request)), tags: request.set ?? [] }),
+    restrictDevice: async (request) => {
+      const { addresses = [], filterType = 'none', pubTopics = [], subTopics = [] } = request
+      await device(request)
+      return { accessKey: 'ed9c8a6e-0000-4000-8000-000000000002', filterType, pubTopics, subTopics, addresses }
+    },
+    changeDevices: async ({ dryRun = false, after }) => ({
+      matched: 1,
+      changed: dryRun ? [] : [A_DEVICE],
+      secrets: [],
+      ...(after === undefined ? { next: A_DEVICE.id } : {}),
+    }),
     deleteDevice: device,
     listJournal: async ({ limit }) => ({ entries: [AN_ENTRY], ...(limit === 1 ? { next: AN_ENTRY.seq } : {}) }),
     verifyJournal: async () => ({
@@ -97,6 +126,19 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       findings: [{ check: 'device', verdict: 'fine', text: 'Registered.', at: A_DEVICE.registeredAt }],
       entries: [AN_ENTRY],
     }),
+    createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),
+    setAccountPassword: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    setAccountRole: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
+    removeAccount: async ({ name }) => ({ ...AN_ACCOUNT, name }),
+    createSetupCode: async () => ({
+      code: 'ABCD-2345',
+      expiresAt: '2026-01-02T04:04:05.678Z',
+      urls: ['http://127.0.0.1:8080/admin/'],
+    }),
+    createApiToken: async (request) => ({ ...AN_API_TOKEN, ...request, token: 'mooring_abc' }),
+    listApiTokens: async () => ({ apiTokens: [AN_API_TOKEN] }),
+    revokeApiToken: async ({ name }) => ({ revoked: name }),
     status: async () => A_STATUS,
     ...overrides,
   }

@@ -156,6 +156,12 @@ test('every command gives the answer of the operator behind it', async (t) => {
     (operator) => operator.disableDevice(device),
     (operator) => operator.enableDevice(device),
     (operator) => operator.rotateDevice(device),
+    (operator) => operator.quarantineDevice(device),
+    (operator) => operator.releaseDevice(device),
+    (operator) => operator.disconnectDevice(device),
+    (operator) => operator.tagDevice({ ...device, set: [{ key: 'line', value: '3' }] }),
+    (operator) => operator.restrictDevice({ ...device, filterType: 'whitelist', subTopics: ['plant/#'] }),
+    (operator) => operator.changeDevices({ change: { kind: 'disable' }, devices: { tag: 'line=3' }, limit: 10 }),
     (operator) => operator.deleteDevice(device),
     (operator) => operator.status(),
   ]

@@ -119,6 +119,7 @@ const others: Readonly<Record<string, readonly [string, string]>> = {
   'storage.durability': ['interval', 'os'],
   'mqtt.throttle': ['platform', 'off'],
   'metrics.access': ['all', 'off'],
+  'admin.access': ['all', 'off'],
   'log.level': ['debug', 'error'],
   'log.format': ['json', 'human'],
 }

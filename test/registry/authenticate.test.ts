@@ -45,7 +45,7 @@ test('a rotated secret works and the old one does not, cached or not', async (t)
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
   await login(registry, device)
-  const { accessSecret } = await registry.rotateSecret(device.deviceId)
+  const { accessSecret } = await registry.devices.rotate(device.deviceId)
   await assert.rejects(login(registry, device), refusal)
   await login(registry, { ...device, accessSecret: accessSecret.reveal() })
 })
@@ -54,9 +54,9 @@ test('a disabled device cannot log in until it is enabled', async (t) => {
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
   await login(registry, device)
-  assert.equal((await registry.disableDevice('A1-0001')).disabled, true)
+  assert.equal((await registry.devices.change('A1-0001', { kind: 'disable' })).disabled, true)
   await assert.rejects(login(registry, device), refusal)
-  assert.equal((await registry.enableDevice('A1-0001')).disabled, false)
+  assert.equal((await registry.devices.change('A1-0001', { kind: 'enable' })).disabled, false)
   await login(registry, device)
 })
 
@@ -64,9 +64,9 @@ test('a deleted device cannot log in, and its manufacturer ID can register again
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
   await login(registry, device)
-  await registry.deleteDevice(device.deviceId)
+  await registry.devices.delete(device.deviceId)
   await assert.rejects(login(registry, device), refusal)
-  await assert.rejects(registry.getDevice('A1-0001'), { code: 'ERR_NOT_FOUND' })
+  assert.throws(() => registry.devices.get('A1-0001'), { code: 'ERR_NOT_FOUND' })
   assert.notEqual((await aDevice(registry)).deviceId, device.deviceId)
 })
 
@@ -75,11 +75,14 @@ test('a device that is disabled while its secret is being verified does not get 
   const device = await aDevice(registry)
   const cutOff: string[] = []
   registry.accessRevoked.on(({ accessKey }) => cutOff.push(accessKey))
-  const [answer] = await Promise.allSettled([login(registry, device), registry.disableDevice(device.deviceId)])
+  const [answer] = await Promise.allSettled([
+    login(registry, device),
+    registry.devices.change(device.deviceId, { kind: 'disable' }),
+  ])
   // Whichever is quicker, the hash or the write.
   assert.ok(answer.status === 'rejected' || cutOff.includes(device.accessKey))
   await assert.rejects(login(registry, device), refusal)
-  await registry.enableDevice(device.deviceId)
+  await registry.devices.change(device.deviceId, { kind: 'enable' })
   await login(registry, device)
 })
 
@@ -89,9 +92,9 @@ test('disabling, rotating and deleting announce the access key that must be cut 
   const { accessKey } = await registry.createServiceKey({ name: 'dashboard', rules: {} })
   const revoked: string[] = []
   registry.accessRevoked.on((event) => revoked.push(event.accessKey))
-  await registry.disableDevice(device.deviceId)
-  await registry.rotateSecret(device.deviceId)
-  await registry.deleteDevice(device.deviceId)
+  await registry.devices.change(device.deviceId, { kind: 'disable' })
+  await registry.devices.rotate(device.deviceId)
+  await registry.devices.delete(device.deviceId)
   await registry.deleteServiceKey('dashboard')
   assert.deepEqual(revoked, [device.accessKey, device.accessKey, device.accessKey, accessKey])
 })
@@ -100,7 +103,7 @@ test('an operator who gives a device ID means that device, whatever manufacturer
   const registry = await aRegistry(t)
   const victim = await aDevice(registry, 'victim')
   await aDevice(registry, victim.deviceId)
-  assert.equal((await registry.getDevice(victim.deviceId)).manufacturerId, 'victim')
+  assert.equal(registry.devices.get(victim.deviceId).manufacturerId, 'victim')
 })
 
 test('a service key uses any client ID that is not a device', async (t) => {
@@ -163,8 +166,11 @@ test('a service key with a bad name, a bad filter, a short secret or a name that
 test('simultaneous changes of one device do not undo each other', async (t) => {
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
-  const [rotated] = await Promise.all([registry.rotateSecret('A1-0001'), registry.disableDevice('A1-0001')])
-  await registry.enableDevice('A1-0001')
+  const [rotated] = await Promise.all([
+    registry.devices.rotate('A1-0001'),
+    registry.devices.change('A1-0001', { kind: 'disable' }),
+  ])
+  await registry.devices.change('A1-0001', { kind: 'enable' })
   await login(registry, { ...device, accessSecret: rotated.accessSecret.reveal() })
 })
 

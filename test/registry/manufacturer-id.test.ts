@@ -34,7 +34,7 @@ test('an ID that was written differently is registered already, and found under 
     again,
     (error: unknown) => error instanceof RegistryError && error.code === 'ERR_DEVICE_ALREADY_REGISTERED',
   )
-  const device = await registry.getDevice('aabbccddeeff')
+  const device = registry.devices.get('aabbccddeeff')
   assert.equal(device.id, deviceId)
   assert.equal(device.manufacturerId, 'AA:BB:CC:DD:EE:FF')
 })
@@ -49,13 +49,13 @@ test('of many ways to write one ID at once, one registers', async (t) => {
     ids.map((manufacturerId) => registry.registerDevice({ token, manufacturerId })),
   )
   assert.equal(ended.filter(({ status }) => status === 'fulfilled').length, 1)
-  assert.equal((await registry.listDevices({ limit: 10 })).length, 1)
+  assert.equal((await registry.devices.list({ filter: {}, limit: 10 })).devices.length, 1)
 })
 
 test('a deleted device frees every way to write its ID', async (t) => {
   const registry = await aRegistry(t, { normalisation: 'mac' })
   await aDevice(registry, 'AA:BB:CC:DD:EE:FF')
-  await registry.deleteDevice('aabbccddeeff')
+  await registry.devices.delete('aabbccddeeff')
   await aDevice(registry, 'aa-bb-cc-dd-ee-ff')
 })
 
@@ -64,10 +64,10 @@ test('devices that registered before the comparison was changed are compared by 
   const opened = (normalisation: Normalisation) => aRegistry(t, { database: memoryDatabase(level), normalisation })
   await aDevice(await opened('none'), 'AA:BB:CC:DD:EE:FF')
   const byMac = await opened('mac')
-  assert.equal((await byMac.getDevice('aabbccddeeff')).manufacturerId, 'AA:BB:CC:DD:EE:FF')
+  assert.equal(byMac.devices.get('aabbccddeeff').manufacturerId, 'AA:BB:CC:DD:EE:FF')
   const asIs = await opened('none')
-  await assert.rejects(asIs.getDevice('aabbccddeeff'))
-  assert.equal((await asIs.getDevice('AA:BB:CC:DD:EE:FF')).manufacturerId, 'AA:BB:CC:DD:EE:FF')
+  assert.throws(() => asIs.devices.get('aabbccddeeff'))
+  assert.equal(asIs.devices.get('AA:BB:CC:DD:EE:FF').manufacturerId, 'AA:BB:CC:DD:EE:FF')
 })
 
 test('a comparison that makes one of two devices is refused by their names, and nothing is changed', async (t) => {
@@ -80,5 +80,5 @@ test('a comparison that makes one of two devices is refused by their names, and 
     /"(?:ab" and "AB|AB" and "ab)"/,
   )
   const after = await aRegistry(t, { database: memoryDatabase(level) })
-  assert.notEqual((await after.getDevice('ab')).id, (await after.getDevice('AB')).id)
+  assert.notEqual(after.devices.get('ab').id, after.devices.get('AB').id)
 })

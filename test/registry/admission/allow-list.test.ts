@@ -43,7 +43,7 @@ test('without a list nobody registers', async (t) => {
   const { registry } = await aList(t)
   const asked = registry.registerDevice({ token: await aToken(registry), manufacturerId: 'A1' })
   await assert.rejects(asked, refusal('ERR_NOT_IN_ALLOW_LIST'))
-  assert.deepEqual(await registry.listDevices({ limit: 1 }), [])
+  assert.deepEqual((await registry.devices.list({ filter: {}, limit: 1 })).devices, [])
 })
 
 test('a bad token is refused before the list is looked at, so that nobody learns who is expected', async (t) => {
@@ -62,7 +62,7 @@ test('a device that is expected registers with the tags of its row, however its 
   await allowList.addRows(id, [row('AA:BB:CC:DD:EE:FF', 2, { tags: [{ key: 'site', value: 'berlin' }] })])
   await allowList.commitImport(id, NOW)
   await registry.registerDevice({ token: await aToken(registry), manufacturerId: 'aabbccddeeff' })
-  const device = await registry.getDevice('AA:BB:CC:DD:EE:FF')
+  const device = registry.devices.get('AA:BB:CC:DD:EE:FF')
   assert.deepEqual(device.tags[0], { key: 'site', value: 'berlin' })
 })
 

@@ -45,7 +45,7 @@ test('who is approved registers once, and is forgotten as one who waits', async 
   await ask(registry, 'A1')
   await assert.rejects(ask(registry, 'A1'), refusal('ERR_DEVICE_ALREADY_REGISTERED'))
   // Deleted, it is unknown again: what was decided once is not decided for ever.
-  await registry.deleteDevice('A1')
+  await registry.devices.delete('A1')
   await assert.rejects(ask(registry, 'A1'), refusal('ERR_APPROVAL_PENDING'))
 })
 

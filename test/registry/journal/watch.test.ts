@@ -154,7 +154,7 @@ const claiming = (claims: object): string =>
 const explained: readonly Case[] = [
   {
     name: 'one that is disabled',
-    happen: ({ registry }) => registry.disableDevice('A1-0001'),
+    happen: ({ registry }) => registry.devices.change('A1-0001', { kind: 'disable' }),
     check: 'device',
     verdict: 'blocks',
     says: /disabled/,

@@ -1,0 +1,3 @@
+export { createAdminHttp, type AdminHttp } from './app.ts'
+export type { ClientNews, NewsSources } from './events.ts'
+export { mayReach, type AdminReach } from './reach.ts'
