@@ -6,7 +6,7 @@ import getRawBody from 'raw-body'
 import { z } from 'zod'
 import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
 import type { OperationName, Operator } from './operations/index.ts'
-import { operatorOf } from './operator.ts'
+import { operationNamed, operatorOf } from './operator.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
 /** `denied`: this user may not open the socket. `unreachable`: the server went away or does not answer. `failed`: it answered with a fault. */
@@ -44,7 +44,7 @@ export async function connectOperator(folder: string, timeouts: Timeouts = {}): 
   const { connectMs, answerMs } = { ...timeoutDefaults, ...timeouts }
   if (!(await someoneListens(folder, connectMs))) return undefined
 
-  return operatorOf((name, request) => send(folder, name, request, answerMs))
+  return operatorOf((name, request) => send(folder, name, request, operationNamed(name).answerMs ?? answerMs))
 }
 
 async function someoneListens(folder: string, timeoutMs: number): Promise<boolean> {
@@ -117,6 +117,10 @@ const refusalCodes = {
   ERR_MANUFACTURER_ID_MISSING: true,
   ERR_REGISTRATION_TOKEN_INVALID: true,
   ERR_DEVICE_ALREADY_REGISTERED: true,
+  ERR_TOKEN_REVOKED: true,
+  ERR_TOKEN_EXHAUSTED: true,
+  ERR_TOKEN_NOT_FOR_DEVICE: true,
+  ERR_RATE_LIMITED: true,
   ERR_NOT_IN_ALLOW_LIST: true,
   ERR_APPROVAL_PENDING: true,
   ERR_REGISTRATION_REFUSED: true,

@@ -7,6 +7,7 @@ import {
   type Registry,
 } from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
+import { NodeStream } from './byte-stream.ts'
 import type { Connack } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
 import { Connection } from './connection.ts'
@@ -16,9 +17,15 @@ import { EarlyCommands } from './early-commands.ts'
 import { describe, MqttGates } from './gates.ts'
 import { hooksOf } from './hooks.ts'
 import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
-import { peerOf, type Accept } from './peer.ts'
+import { peerOf, type Accept, type AcceptBytes } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
-import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
+import {
+  brokerIdOf,
+  DurablePersistence,
+  type BrokerDatabase,
+  type PersistenceCounters,
+  type PersistenceOptions,
+} from './persistence/index.ts'
 import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
 import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
@@ -59,6 +66,7 @@ export interface ClientNews {
 
 export interface Broker {
   readonly accept: Accept
+  readonly acceptBytes: AcceptBytes
   readonly clientConnected: Signal<ClientNews>
   readonly clientDisconnected: Signal<ClientNews>
   /** Logged in and not yet gone. */
@@ -66,6 +74,8 @@ export interface Broker {
   /** Undefined when it was not seen since the start. */
   presenceOf(clientId: string): DevicePresence | undefined
   counters(): Readonly<BrokerCounters>
+  /** What is kept for clients that are away. */
+  kept(): PersistenceCounters & { readonly expiredSessions: number }
   /**
    * Publishes the wills of those who are connected, ends every connection and lets storage finish what was begun. Takes
    * three seconds at most, whatever clients and storage do. The database stays open.
@@ -95,7 +105,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     router,
     log,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    connect: (stream, request) => connect(stream, peerOf(stream), request),
+    connect: (stream, request) => connect(new NodeStream(stream), peerOf(stream), request),
     hooks: hooksOf({
       log,
       gateTimeoutMs: options.gateTimeoutMs ?? DEFAULT_GATE_TIMEOUT_MS,
@@ -225,14 +235,11 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
 
   const expiring = new ExpiringSessions(context, log)
 
-  const connect = (...[stream, peer, request]: [...Parameters<Accept>, request?: unknown]): Connection =>
+  const connect = (...[stream, peer, request]: [...Parameters<AcceptBytes>, request?: unknown]): Connection =>
     new Connection(context, stream, peer, request)
-  const accept: Accept = (stream, peer) => {
-    if (closing !== undefined || stream.destroyed) {
-      stream.destroy()
-      return
-    }
-    connect(stream, peer)
+  const acceptBytes: AcceptBytes = (stream, peer) => {
+    if (closing === undefined && stream.isWritable) connect(stream, peer)
+    else stream.destroy()
   }
 
   let closing: Promise<void> | undefined
@@ -258,12 +265,14 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   }
 
   return {
-    accept,
+    accept: (stream, peer) => acceptBytes(new NodeStream(stream), peer),
+    acceptBytes,
     clientConnected,
     clientDisconnected,
     connectedClients: () => aedes.connectedClients,
     presenceOf: (clientId) => presences.of(clientId),
     counters: () => context.counters,
+    kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),
     close: () => (closing ??= close()),
   }
 }

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
-import type { Duplex } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { Principal } from '../registry/index.ts'
 import type { AedesClient, Message, PublishPacket, Qos, StoredPublish, Subscription } from './aedes-internals.d.ts'
+import type { ByteStream, Conn, StreamListener } from './byte-stream.ts'
 import {
+  checkFirst,
   checkFlags,
   MQTT_3_1_1,
   PacketType,
@@ -44,9 +45,8 @@ const NO_DUPLICATES = Object.freeze<Record<string, number>>({})
  * every connection class. A packet at a time, in order; nothing is executed before CONNACK; nothing is acknowledged
  * before what it promises is done.
  */
-export class Connection implements AedesClient, Receiver, Recipient, Drained, PacketHandler, Deadline {
+export class Connection implements AedesClient, Receiver, Recipient, Drained, StreamListener, PacketHandler, Deadline {
   // ---- as Aedes documents its Client
-  readonly conn: Duplex
   readonly req: unknown
   readonly broker: BrokerContext['broker']
   readonly duplicates = NO_DUPLICATES
@@ -74,6 +74,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   // ---- its parts
   readonly context: BrokerContext
+  readonly stream: ByteStream
   readonly input: Input
   readonly output: Output
   /** Those that an idle client has no use for are made when they are needed first. */
@@ -86,6 +87,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   maxPacketBytes: number
   /** What the gates have allowed lately; theirs. */
   allowedTopic: string | undefined
+  publishable: Set<string> | undefined
   receivable: Set<string> | undefined
 
   // ---- its time
@@ -98,10 +100,10 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   /** Few have listeners, so an emitter is made when one comes. */
   #events: EventEmitter | undefined
 
-  constructor(context: BrokerContext, stream: Duplex, peer: Peer, request?: unknown) {
+  constructor(context: BrokerContext, stream: ByteStream, peer: Peer, request?: unknown) {
     this.context = context
     this.broker = context.broker
-    this.conn = stream
+    this.stream = stream
     this.req = request
     this.peer = peer
     this.maxPacketBytes = context.limits.maxConnectPacketBytes
@@ -110,12 +112,19 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     this.#seenAt = context.wheel.now
     context.connections.add(this)
     context.wheel.put(this, context.broker.opts.connectTimeout)
-    const over = (): void => this.close()
-    stream.on('data', (chunk: Buffer) => this.input.data(chunk))
-    stream.on('error', (error: Error) => this.fail(error))
-    stream.on('end', over)
-    stream.on('close', over)
-    stream.resume()
+    stream.listen(this)
+  }
+
+  get conn(): Conn {
+    return this.stream.conn
+  }
+
+  data(bytes: Buffer, end: number): void {
+    this.input.data(bytes, end)
+  }
+
+  writable(): void {
+    this.output.unblock()
   }
 
   // ---- packets
@@ -230,7 +239,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
     this.context.counters.messagesSent += 1
-    if (packet.retain && (qos === 0 || this.sending().holds(packet))) this.retained?.replaced(packet.topic)
+    if (packet.retain && (qos === 0 || this.sending().holdsRetained(packet))) this.retained?.replaced(packet.topic)
     if (qos > 0) return this.sending().deliver(packet, qos, frame)
     const { output } = this
     const bytes = frame.end - frame.start
@@ -327,7 +336,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     this.outbox?.close()
     this.meter?.stop()
     this.inbound?.close()
-    this.output.end(this.saidDisconnect || this.conn.readableEnded)
+    this.output.end(this.saidDisconnect)
     if (session?.connection === this) {
       session.connection = undefined
       if (session.clean) this.#forgetSession(session)
@@ -390,10 +399,4 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   emptyOutgoingQueue(done: (error?: Error | null) => void): void {
     callbackify(() => this.context.persistence.emptyQueue(this.id ?? ''))(done)
   }
-}
-
-/** [MQTT-3.1.0-1] */
-function checkFirst(header: FixedHeader): void {
-  if (header.type !== PacketType.CONNECT) throw new ProtocolError('the first packet is not CONNECT')
-  checkFlags(header, MQTT_3_1_1)
 }

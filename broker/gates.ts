@@ -13,14 +13,15 @@ export interface Caller {
   will: Message | undefined
   /** Set once the login is through; without it every gate is closed. */
   readonly principal: Principal | undefined
-  /** The topic of its last message that was let through. */
+  /** The topic of its last message that was let through, and others that were lately. */
   allowedTopic: string | undefined
+  publishable: Set<string> | undefined
   /** Topics of messages to it that were let through lately. */
   receivable: Set<string> | undefined
 }
 
-/** Most clients receive from few topics; the set is begun anew beyond this. */
-const MOST_RECEIVABLE = 1000
+/** Most clients use few topics; a set of them is begun anew beyond this. */
+const MOST_TOPICS = 1000
 
 /** MQTT allows 65,535 bytes. Ids are keys of the store and part of many log lines. */
 export const MAX_CLIENT_ID_CHARACTERS = 256
@@ -72,12 +73,17 @@ export class MqttGates {
   }
 
   mayPublish(caller: Caller, { topic }: Pick<PublishPacket, 'topic'>): boolean {
-    const { principal } = caller
-    if (topic === caller.allowedTopic) return true
-    const allowed = principal !== undefined && this.#registry.acl.mayPublish(principal, topic)
-    if (allowed) caller.allowedTopic = topic
-    else this.#report('publish-refused', caller, topic, 'A client published where it may not.')
-    return allowed
+    const { principal, allowedTopic, publishable } = caller
+    if (topic === allowedTopic || publishable?.has(topic) === true) return true
+    if (principal === undefined || !this.#registry.acl.mayPublish(principal, topic)) {
+      this.#report('publish-refused', caller, topic, 'A client published where it may not.')
+      return false
+    }
+    // Devices publish to one; only whoever has a second gets a set.
+    if (allowedTopic === undefined) caller.allowedTopic = topic
+    else if (publishable === undefined || publishable.size >= MOST_TOPICS) caller.publishable = new Set([topic])
+    else publishable.add(topic)
+    return true
   }
 
   maySubscribe(caller: Caller, { topic: filter }: Pick<Subscription, 'topic'>): boolean {
@@ -92,7 +98,7 @@ export class MqttGates {
     const { principal, receivable } = caller
     if (receivable?.has(topic) === true) return true
     if (principal === undefined || !this.#registry.acl.mayReceive(principal, topic)) return false
-    if (receivable === undefined || receivable.size >= MOST_RECEIVABLE) caller.receivable = new Set([topic])
+    if (receivable === undefined || receivable.size >= MOST_TOPICS) caller.receivable = new Set([topic])
     else receivable.add(topic)
     return true
   }

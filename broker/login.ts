@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { Socket } from 'node:net'
 import type { Connack } from './aedes-internals.d.ts'
 import { encodeConnack, type ConnectPacket } from './codec/index.ts'
 import type { Connection } from './connection.ts'
@@ -153,9 +152,7 @@ function establish(connection: Connection, session: Session, wasThere: boolean):
   if (!clean) context.persistence.sessionOpened(session.clientId)
   announceConnack(connection, { cmd: 'connack', returnCode: ReturnCode.ACCEPTED, sessionPresent })
   connection.connected = true
-  if (connection.keepAliveMs === 0 && connection.conn instanceof Socket) {
-    connection.conn.setKeepAlive(true, TCP_KEEP_ALIVE_MS)
-  }
+  if (connection.keepAliveMs === 0) connection.stream.keepAlive(TCP_KEEP_ALIVE_MS)
   connection.waitOn()
   if (clean) ready(connection)
   // Whoever heard of the CONNACK may have closed it, and a closed connection must not take messages of the queue.

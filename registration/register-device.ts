@@ -34,10 +34,10 @@ export function registerDevice(parts: RegisterDeviceParts): Middleware {
   return async (ctx) => {
     const startedAt = performance.now()
     const known: Known = {}
-    let result: RegistrationResult = 'created'
+    let result: RegistrationResult = 'fault'
     let refusal: AttemptRefusal | undefined
     try {
-      await register(ctx, known)
+      result = await register(ctx, known)
     } catch (error) {
       result = resultOf(error)
       refusal = refusalOf(error)
@@ -63,25 +63,31 @@ interface Known {
   deviceId?: string
 }
 
-function answerRegistration({ registry, log }: RegisterDeviceParts): (ctx: Context, known: Known) => Promise<void> {
+function answerRegistration({
+  registry,
+  log,
+}: RegisterDeviceParts): (ctx: Context, known: Known) => Promise<'created' | 'returned'> {
   return async (ctx, known) => {
     const request = parseRegisterDeviceRequest(await readBody(ctx))
     known.request = request
     // The manufacturer ID is spent for good, so not for a device that has already hung up.
     if (!ctx.writable) throw new RequestError('ERR_BODY_INCOMPLETE', 'The connection closed.')
 
-    const { deviceId, accessKey, accessSecret } = await registry.registerDevice({ ...request, address: ctx.ip })
+    const registered = await registry.registerDevice({ ...request, address: ctx.ip })
+    const { deviceId, accessKey, accessSecret, returned } = registered
     known.deviceId = deviceId
 
     ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }
     const facts = { deviceId, manufacturerId: printable(request.manufacturerId), address: ctx.ip }
-    log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    if (returned === undefined) log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    else log.info({ event: 'device-returned', ...facts, reason: returned }, 'A device came back for other credentials.')
     whenUndelivered(ctx, () =>
       log.warn(
         { event: 'credentials-undelivered', ...facts },
-        'The connection closed before the device had its credentials; it cannot register again by itself.',
+        'The connection closed before the device had its credentials; mooring device readmit lets it register again.',
       ),
     )
+    return returned === undefined ? 'created' : 'returned'
   }
 }
 

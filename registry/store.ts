@@ -4,6 +4,7 @@ import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './device
 import { DeviceIndex } from './devices/device-index.ts'
 import { GatheredWrites } from './gathered-writes.ts'
 import { normalised, prefixForms, type Normalisation } from './manufacturer-id.ts'
+import { registryRooms as rooms } from './store-rooms.ts'
 import { StoreWrites } from './store-writes.ts'
 import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
@@ -29,8 +30,8 @@ export interface DevicePage {
   readonly next?: string
 }
 
-/** A page ends when so many records were looked at, however few of them were wanted: 20 to 40 ms. */
-const MOST_LOOKED_AT = 2000
+/** A page ends when so many records were looked at, however few of them were wanted. */
+const MOST_LOOKED_AT = 500
 
 /** As many devices are put into the index with one write. */
 const INDEXED_TOGETHER = 1000
@@ -40,20 +41,27 @@ export interface Claim {
   release(): void
 }
 
+/** What others want written with a device, in the same batch. */
+export interface Beside {
+  readonly put: readonly WriteOperation[]
+  /** Written when the device is taken out again. */
+  readonly undo: readonly WriteOperation[]
+  /** Called when the device is not there, for certain. */
+  undone(): void
+}
+
+const NOTHING_BESIDE: Beside = { put: [], undo: [], undone: () => {} }
+
 interface UnsureDevice {
   readonly device: Device
   readonly key: DeviceKey
+  readonly beside: Beside
   removal: Promise<void> | undefined
 }
 
 /**
  * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
- * and returns when it is on disk.
- *
- * devices: device ID → device · by-manufacturer-id: normalised manufacturer ID → device ID
- * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key · device-facets: see DeviceIndex
- * registry-meta: `normalisation` → how manufacturer IDs were compared last
+ * and returns when it is on disk. What is where is in `store-rooms.ts`.
  */
 export class RegistryStore {
   readonly #level: StoreLevel
@@ -76,13 +84,13 @@ export class RegistryStore {
     this.#writes = new StoreWrites(writer)
     this.#normalisation = normalisation
     this.#registrations = new GatheredWrites(this.#writes, GATHER_REGISTRATIONS_MS)
-    this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
-    this.#byManufacturerId = level.sublevel('by-manufacturer-id')
-    this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
-    this.#keysByDevice = level.sublevel('keys-by-device')
-    this.#serviceKeys = level.sublevel('service-keys')
+    this.#devices = level.sublevel<string, Device>(rooms.devices, { valueEncoding: 'json' })
+    this.#byManufacturerId = level.sublevel(rooms.byManufacturerId)
+    this.#accessKeys = level.sublevel<string, AccessKey>(rooms.accessKeys, { valueEncoding: 'json' })
+    this.#keysByDevice = level.sublevel(rooms.keysByDevice)
+    this.#serviceKeys = level.sublevel(rooms.serviceKeys)
+    this.#meta = level.sublevel(rooms.meta)
     this.#index = new DeviceIndex(level)
-    this.#meta = level.sublevel('registry-meta')
   }
 
   /**
@@ -91,7 +99,7 @@ export class RegistryStore {
    * @throws {IdsCollide} when the way to compare manufacturer IDs was changed and two devices would now be one.
    */
   async open(): Promise<void> {
-    const rooms = [
+    const all = [
       this.#devices,
       this.#byManufacturerId,
       this.#accessKeys,
@@ -101,7 +109,7 @@ export class RegistryStore {
       this.#index,
     ]
     const openRooms = async (): Promise<void> => {
-      await Promise.all(rooms.map((room) => room.open()))
+      await Promise.all(all.map((room) => room.open()))
     }
     // A database that is opened anew after a failed write leaves its rooms closed. When it is closed again meanwhile,
     // they are opened the next time.
@@ -180,16 +188,16 @@ export class RegistryStore {
   }
 
   /**
-   * The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed.
+   * The device, its key, both indexes and what goes `beside` them, or nothing of it. The manufacturer ID must be claimed.
    *
    * When the write fails all of it may be on the disk. It is taken out again before the manufacturer ID can be claimed:
    * the device has no credentials, and would be refused for ever as registered already.
    */
-  async insertDevice(device: Device, key: DeviceKey): Promise<void> {
+  async insertDevice(device: Device, key: DeviceKey, beside: Beside = NOTHING_BESIDE): Promise<void> {
     try {
-      await this.#insert(device, key)
+      await this.#insert(device, key, beside.put)
     } catch (error) {
-      const unsure: UnsureDevice = { device, key, removal: undefined }
+      const unsure: UnsureDevice = { device, key, beside, removal: undefined }
       this.#unsure.set(this.#indexKey(device.manufacturerId), unsure)
       // As soon as the store was mended; when that takes longer, whoever claims the ID tries again.
       this.#remove(unsure).catch(() => {})
@@ -197,10 +205,22 @@ export class RegistryStore {
     }
   }
 
+  /**
+   * Takes out everything that failed writes may have left.
+   *
+   * @throws {RegistryError} `ERR_STORE_UNAVAILABLE`.
+   */
+  async settleUnsure(): Promise<void> {
+    await Promise.all(Array.from(this.#unsure.values(), (unsure) => this.#remove(unsure)))
+  }
+
   #remove(unsure: UnsureDevice): Promise<void> {
-    const { device } = unsure
-    unsure.removal ??= this.deleteDevices([unsure]).then(
-      () => void this.#unsure.delete(this.#indexKey(device.manufacturerId)),
+    const { device, beside } = unsure
+    unsure.removal ??= this.deleteDevices([unsure], beside.undo).then(
+      () => {
+        this.#unsure.delete(this.#indexKey(device.manufacturerId))
+        beside.undone()
+      },
       (error: unknown) => {
         unsure.removal = undefined
         throw error
@@ -209,7 +229,7 @@ export class RegistryStore {
     return unsure.removal
   }
 
-  async #insert(device: Device, key: DeviceKey): Promise<void> {
+  async #insert(device: Device, key: DeviceKey, beside: readonly WriteOperation[]): Promise<void> {
     await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       { type: 'put', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId), value: device.id },
@@ -217,30 +237,39 @@ export class RegistryStore {
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
       ...this.#index.changed(undefined, device),
       ...this.#index.completed(),
+      ...beside,
     ])
   }
 
   /** Devices and their keys, all changed together. Nobody else may be changing them. */
-  async updateDevices(changed: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
-    await this.#writes.write(
-      changed.flatMap(({ device, key }): WriteOperation[] => [
+  async updateDevices(
+    changed: readonly { readonly device: Device; readonly key: DeviceKey }[],
+    beside: readonly WriteOperation[] = [],
+  ): Promise<void> {
+    await this.#writes.write([
+      ...beside,
+      ...changed.flatMap(({ device, key }): WriteOperation[] => [
         { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
         this.#putKey(key),
         ...this.#index.changed(this.findDevice(device.id), device),
       ]),
-    )
+    ])
   }
 
-  async deleteDevices(deleted: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
-    await this.#writes.write(
-      deleted.flatMap(({ device, key }): WriteOperation[] => [
+  async deleteDevices(
+    deleted: readonly { readonly device: Device; readonly key: DeviceKey }[],
+    beside: readonly WriteOperation[] = [],
+  ): Promise<void> {
+    await this.#writes.write([
+      ...beside,
+      ...deleted.flatMap(({ device, key }): WriteOperation[] => [
         { type: 'del', sublevel: this.#devices, key: device.id },
         { type: 'del', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId) },
         { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
         { type: 'del', sublevel: this.#keysByDevice, key: device.id },
         ...this.#index.changed(device, undefined),
       ]),
-    )
+    ])
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {

@@ -62,7 +62,7 @@ export const journalOperations = {
     route: { method: 'GET', path: '/journal' },
     role: 'viewer',
     request: z.strictObject({
-      limit: z.int().min(1).max(MAX_ENTRIES_PER_PAGE),
+      limit: z.int().min(1).max(MAX_ENTRIES_PER_PAGE).default(100),
       before: z.int().positive().exactOptional().meta({ description: 'Entries before this one, newest first.' }),
       after: z.int().min(0).exactOptional().meta({ description: 'Entries after this one, oldest first.' }),
       kind: z.enum(JOURNAL_KINDS).exactOptional(),

@@ -2,6 +2,7 @@ import { isManufacturerId, type Tag } from '../device.ts'
 import { RegistryError } from '../errors.ts'
 import { normalised, type Normalisation } from '../manufacturer-id.ts'
 import { readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
+import { registryRooms as rooms } from '../store-rooms.ts'
 import type { StoreWrites } from '../store-writes.ts'
 
 /** A device that is expected. */
@@ -69,8 +70,8 @@ export class AllowList {
     this.#level = level
     this.#writes = writes
     this.#normalisation = normalisation
-    this.#entries = level.sublevel<string, AllowListEntry>('allow-list', { valueEncoding: 'json' })
-    this.#state = level.sublevel<string, Current>('allow-list-state', { valueEncoding: 'json' })
+    this.#entries = level.sublevel<string, AllowListEntry>(rooms.allowList, { valueEncoding: 'json' })
+    this.#state = level.sublevel<string, Current>(rooms.allowListState, { valueEncoding: 'json' })
   }
 
   /** Resolves when reads can be answered. What an import left that did not come to its end is taken away. */
@@ -304,7 +305,7 @@ export class AllowList {
   }
 }
 
-const GENERATION_DIGITS = 8
+export const GENERATION_DIGITS = 8
 
 const prefixOf = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, '0')}:`
 

@@ -1,6 +1,7 @@
 import { RegistryError } from '../errors.ts'
 import { normalised, type Normalisation } from '../manufacturer-id.ts'
 import { readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
+import { registryRooms as rooms } from '../store-rooms.ts'
 import type { StoreWrites } from '../store-writes.ts'
 import type { AdmissionRequest } from './admission.ts'
 
@@ -43,7 +44,7 @@ export class Approvals {
     this.#level = level
     this.#writes = writes
     this.#normalisation = normalisation
-    this.#approvals = level.sublevel<string, Approval>('approvals', { valueEncoding: 'json' })
+    this.#approvals = level.sublevel<string, Approval>(rooms.approvals, { valueEncoding: 'json' })
   }
 
   /** Resolves when reads can be answered. */

@@ -1,4 +1,4 @@
-import type { Operator, ServerStatus } from '../../admin/index.ts'
+import type { BackupSummary, Operator, ServerStatus, SigningKeyAnswer, TokenSummary } from '../../admin/index.ts'
 import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device, type JournalEntry } from '../../registry/index.ts'
 
@@ -23,6 +23,33 @@ export const A_STATUS: ServerStatus = {
   data: '/data',
   connectedClients: 12,
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
+}
+
+export const A_BACKUP: BackupSummary = {
+  file: '/data/backups/mooring-20260102T030405Z.jsonl.gz',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  version: '1.2.3',
+  records: { devices: 1 },
+  files: ['registration-secret'],
+  sha256: 'c'.repeat(64),
+}
+export const A_TOKEN: TokenSummary = {
+  id: 'tok_0123456789abcdef',
+  name: 'line-3',
+  state: 'valid',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  signingKey: 'shared',
+  maxRegistrations: 500,
+  uses: 412,
+  lastUsedAt: '2026-01-03T03:04:05.000Z',
+  refusals: { count: 2, lastAt: '2026-01-03T04:00:00.000Z', lastCode: 'ERR_TOKEN_NOT_FOR_DEVICE' },
+}
+
+export const A_SIGNING_KEY: SigningKeyAnswer = {
+  kid: 'key_0123456789abcdef',
+  algorithm: 'ES256',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  state: 'active',
 }
 
 export const AN_ENTRY: JournalEntry = {
@@ -64,7 +91,26 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     ...operatorOf(async (name) => {
       throw new Error(`the test did not expect ${name}`)
     }),
-    createToken: async ({ url, mqtt, extra }) => ({ token: 'a.b.c', payload: { ...extra, url, mqtt, iat: 1 } }),
+    createToken: async ({ url, mqtt, extra, name = A_TOKEN.name }) => ({
+      id: A_TOKEN.id,
+      name,
+      token: 'a.b.c',
+      payload: { ...extra, url, mqtt, iat: 1 },
+    }),
+    listTokens: async () => ({ tokens: [A_TOKEN] }),
+    getToken: async ({ token }) => {
+      if (token !== A_TOKEN.id) throw new RegistryError('ERR_NOT_FOUND', `There is no token "${token}".`)
+      return A_TOKEN
+    },
+    limitToken: async ({ maxRegistrations }) => ({
+      ...A_TOKEN,
+      ...(typeof maxRegistrations === 'number' ? { maxRegistrations } : {}),
+    }),
+    revokeToken: async () => ({ ...A_TOKEN, state: 'revoked', revokedAt: A_TOKEN.createdAt }),
+    reopenToken: async () => A_TOKEN,
+    listSigningKeys: async () => ({ keys: [A_SIGNING_KEY] }),
+    rotateSigningKey: async ({ algorithm }) => ({ ...A_SIGNING_KEY, algorithm }),
+    retireSigningKey: async ({ kid }) => ({ ...A_SIGNING_KEY, kid, state: 'retired' }),
     verifyToken: async ({ token }) =>
       token === 'a.b.c'
         ? { accepted: true, header: { alg: 'HS256', typ: 'JWT' }, payload: { iss: 'here', iat: 1_700_000_000 } }
@@ -112,6 +158,8 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       secrets: [],
       ...(after === undefined ? { next: A_DEVICE.id } : {}),
     }),
+    readmitDevice: device,
+    readmitDevices: async () => ({ readmitted: 3 }),
     deleteDevice: device,
     listJournal: async ({ limit }) => ({ entries: [AN_ENTRY], ...(limit === 1 ? { next: AN_ENTRY.seq } : {}) }),
     verifyJournal: async () => ({
@@ -140,6 +188,10 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     listApiTokens: async () => ({ apiTokens: [AN_API_TOKEN] }),
     revokeApiToken: async ({ name }) => ({ revoked: name }),
     status: async () => A_STATUS,
+    createBackup: async ({ to = '/data/backups/mooring-20260102T030405Z.jsonl.gz' } = {}) => ({
+      ...A_BACKUP,
+      file: to,
+    }),
     ...overrides,
   }
 }

@@ -10,7 +10,17 @@ const CALLER = { kind: 'account', name: 'ada', address: '192.0.2.1', session: 'm
 async function aStage(t: TestContext) {
   const registry = await aRegistry(t)
   await aDevice(registry)
-  return { registry, operator: createOperator({ registry, status: () => assert.fail() }, CALLER) }
+  return {
+    registry,
+    operator: createOperator(
+      {
+        registry,
+        backups: { create: async () => assert.fail('no backup was asked for') },
+        status: () => assert.fail(),
+      },
+      CALLER,
+    ),
+  }
 }
 
 async function operationsOf(registry: Registry): Promise<JournalEntry[]> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { decodeJwt } from 'jose'
 import { test, type TestContext } from 'node:test'
 import type { JournalEntry, LoginAttempt, RegistrationAttempt, Registry } from '../../../registry/index.ts'
 import { aDevice, aRegistry, aToken } from '../../support/registry.ts'
@@ -42,6 +43,8 @@ test('a registration that was accepted is recorded with its token, its address a
   const { registry, device } = await aStage(t)
   const token = await aToken(registry)
   const { deviceId } = device
+  const tokenId = decodeJwt(token).jti
+  assert.match(tokenId ?? '', /^tok_/)
   registry.attempts.registrationEnded.emit(anAttempt({ token, deviceId }))
   assert.deepEqual(await entriesOf(registry), [
     {
@@ -49,7 +52,7 @@ test('a registration that was accepted is recorded with its token, its address a
       result: 'accepted',
       deviceId,
       manufacturerId: 'A1-0001',
-      tokenId: 'legacy',
+      tokenId,
       address: '192.0.2.1',
       transport: 'http',
       latencyMs: 12.3,
