@@ -15,10 +15,7 @@ interface Repeated {
 /** What is told again within this time is counted, and told of in one entry at its end. */
 const WINDOW_MS = 60_000
 
-/** Kept apart within one window; what comes beyond is counted by kind and code. */
-const MAX_KEPT_APART = 4_000
-
-/** So many entries at once, then one a second: 26 MB a day, whoever knocks how often. */
+/** So many entries at once, then one a second: 26 MB a day, whoever knocks how often. What is beyond is counted by kind and code. */
 const BURST = 2_000
 const INTERVAL_MS = 1_000
 
@@ -56,7 +53,7 @@ export class Repeats {
       return
     }
     const told = facts()
-    if (this.#kept.size < MAX_KEPT_APART && this.#mayWrite()) {
+    if (this.#mayWrite()) {
       this.#kept.set(same, { facts: told, count: 0, since: '' })
       this.#journal.record(told)
     } else this.#countOther(told, 1, this.#now().toISOString())

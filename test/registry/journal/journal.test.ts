@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { Level } from 'level'
 import { MemoryLevel } from 'memory-level'
 import { test } from 'node:test'
 import { StoreUnavailable, type StoreLevel, type WriteOperation } from '../../../storage/index.ts'
+import { aFolder } from '../../support/folder.ts'
 import { memoryDatabase } from '../../support/registry.ts'
 import { aJournal, aRegistration } from './support.ts'
 
@@ -246,6 +248,14 @@ test('entries are found by what they are about, page by page in both directions'
     } while (before !== undefined)
     assert.deepEqual(backwards, expected.toReversed(), JSON.stringify(filter))
   }
+})
+
+test('entries that are longer than what the store reads ahead are all found', async (t) => {
+  const { journal } = await aJournal(t, { level: new Level(await aFolder(t)) })
+  for (let index = 0; index < 1_200; index++) journal.record(aRegistration('A', { reason: 'x'.repeat(1_000) }))
+  const { entries } = await journal.list({ limit: 2_000, filter: { manufacturerId: 'A' } })
+  assert.equal(entries.length, 1_200)
+  assert.equal((await journal.verify()).checked, 1_200)
 })
 
 test('one question reads so much and no more, and says where to go on', async (t) => {
