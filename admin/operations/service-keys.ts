@@ -44,7 +44,7 @@ export const serviceKeyOperations = {
     }),
     answer: z.object({ name: z.string(), accessKey: z.string(), accessSecret: z.string() }),
     async call({ registry }, request) {
-      const credentials = await registry.createServiceKey(request)
+      const credentials = await registry.serviceKeys.create(request)
       return { ...credentials, accessSecret: credentials.accessSecret.reveal() }
     },
   }),
@@ -56,7 +56,7 @@ export const serviceKeyOperations = {
     request: nothing,
     answer: z.object({ keys: z.array(serviceKeySummary).readonly() }),
     async call({ registry }) {
-      const keys = await registry.listServiceKeys()
+      const keys = await registry.serviceKeys.list()
       return { keys: keys.map(summaryOf) }
     },
   }),
@@ -68,7 +68,7 @@ export const serviceKeyOperations = {
     request: z.strictObject({ key: z.string().meta({ description: 'Its name or its access key.' }) }),
     answer: z.object({ deleted: z.string() }),
     async call({ registry }, { key }) {
-      await registry.deleteServiceKey(key)
+      await registry.serviceKeys.delete(key)
       return { deleted: key }
     },
   }),

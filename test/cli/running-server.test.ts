@@ -176,7 +176,7 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   await aDevice(registry, 'A1-0001')
   await aDevice(registry, 'line 3 – ä\u202e')
   await registry.accounts.create({ name: 'owner', password: 'a password that stays', role: 'admin' })
-  await registry.createServiceKey({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
+  await registry.serviceKeys.create({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
   const urls = { url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' }
   const { token } = await registry.tokens.create({ ...urls, name: 'line-3' })
   await database.close()

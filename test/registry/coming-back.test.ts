@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { Credentials } from '../../registry/credentials.ts'
+import { HashGate } from '../../registry/hash-gate.ts'
 import { TL_GENERATOR, type ComingBack, type DeviceCredentials, type Registry } from '../../registry/index.ts'
 import { StoreUnavailable, type WriteOperation } from '../../storage/index.ts'
 import { aRegistry, aToken, memoryDatabase } from '../support/registry.ts'
@@ -208,3 +210,53 @@ test('a first login that cannot be noted is refused, for the device could be rep
   await logIn(registry, first)
   await assert.rejects(register(registry, token), TAKEN)
 })
+
+for (const kind of ['disable', 'quarantine'] as const) {
+  test(`a first login that waits behind a ${kind} is what the device is afterwards, then and later`, async (t) => {
+    const database = memoryDatabase()
+    let held: Promise<void> | undefined
+    const writer = {
+      write: async (operations: readonly WriteOperation[]) => {
+        await held
+        await database.writer.write(operations)
+      },
+    }
+    const credentials = new ObservedCredentials()
+    const registry = await aRegistry(t, { database: { ...database, writer }, credentials })
+    const first = await register(registry, await aToken(registry, { comingBack: 'until-first-use' }))
+
+    let release = (): void => {}
+    held = new Promise((resolve) => (release = resolve))
+    const changed = registry.devices.change('A1', { kind })
+    const login = logIn(registry, first).catch((error: unknown) => error)
+    await credentials.verified
+    await new Promise(setImmediate)
+    release()
+    await changed
+
+    const expected = kind === 'disable' ? BAD.code : true
+    const seen = (result: unknown): unknown => {
+      const { code, quarantined }: { code?: unknown; quarantined?: unknown } = Object(result)
+      return code ?? quarantined
+    }
+    assert.equal(seen(await login), expected)
+    assert.equal(seen(await logIn(registry, first).catch((error: unknown) => error)), expected)
+  })
+}
+
+/** Tells when a secret was checked. */
+class ObservedCredentials extends Credentials {
+  readonly verified: Promise<void>
+  #told = (): void => {}
+
+  constructor() {
+    super(new HashGate(2, 100))
+    this.verified = new Promise((resolve) => (this.#told = resolve))
+  }
+
+  override async verify(...question: Parameters<Credentials['verify']>): Promise<boolean> {
+    const isRight = await super.verify(...question)
+    this.#told()
+    return isRight
+  }
+}

@@ -27,7 +27,7 @@ export async function stockFolder(folder: string): Promise<Stock> {
   for (let start = 0; start < 3; start++) {
     const { database, registry } = await openStore(configOf(folder), { log: memoryLog(), poolThreads: 4 })
     for (let n = 0; n < DEVICES / 3; n++) devices.push(await aDevice(registry, `A1-${start}-${n}`))
-    await registry.createServiceKey({ name: `service-${start}`, rules: { subscribe: ['losant/#'] } })
+    await registry.serviceKeys.create({ name: `service-${start}`, rules: { subscribe: ['losant/#'] } })
     const persistence = new DurablePersistence({ database, log: memoryLog() })
     await persistence.setup({ id: `${database.bootNumber}` })
     await persistence.addSubscriptions(KEEPER, [{ topic: 'q/#', qos: 2 }])
@@ -66,7 +66,7 @@ export async function stockOf(folder: string): Promise<string> {
     await persistence.setup({ id: `${database.bootNumber}` })
     const { commits: _, ...counters } = persistence.counters()
     const { devices } = await registry.devices.list({ filter: {}, limit: 1000 })
-    const keys = await registry.listServiceKeys()
+    const keys = await registry.serviceKeys.list()
     await persistence.destroy()
     return JSON.stringify({
       devices: devices.map(({ id, manufacturerId }) => `${id} ${manufacturerId}`),

@@ -22,7 +22,7 @@ test('the same key with another request is refused, and nothing is done', async 
   const other = await create(door, headers, 'other')
   assert.equal(other.status, 422)
   assert.equal(other.body['type'], 'urn:mooring:problem:idempotency-key-reused')
-  assert.equal((await door.registry.listServiceKeys()).length, 1)
+  assert.equal((await door.registry.serviceKeys.list()).length, 1)
 })
 
 test('the answer with its secret is replayed, and neither secret nor key is in the store', async (t) => {
@@ -56,9 +56,9 @@ test('two callers may choose the same key', async (t) => {
 test('what was refused may be tried again with the same key', async (t) => {
   const door = await anAdminDoor(t)
   const headers = await door.session('admin')
-  await door.registry.createServiceKey({ name: 'dashboard', rules: {} })
+  await door.registry.serviceKeys.create({ name: 'dashboard', rules: {} })
   assert.equal((await create(door, headers)).status, 409)
-  await door.registry.deleteServiceKey('dashboard')
+  await door.registry.serviceKeys.delete('dashboard')
   assert.equal((await create(door, headers)).status, 200)
 })
 
@@ -92,7 +92,7 @@ test('after a crash in the midst of the work nobody pretends to know what came o
   const answer = await create(door, await door.session('admin'))
   assert.equal(answer.status, 409)
   assert.equal(answer.body['type'], 'urn:mooring:problem:idempotency-outcome-unknown')
-  assert.deepEqual(await door.registry.listServiceKeys(), [])
+  assert.deepEqual(await door.registry.serviceKeys.list(), [])
 })
 
 test('no more than a thousand answers are kept; the oldest go', async (t) => {

@@ -47,7 +47,7 @@ for (const { name, body, headers = {}, status, type } of refusals) {
     assert.deepEqual(Object.keys(answer.body), ['type', 'title', 'status', 'detail', 'code'])
     assert.equal(answer.body['type'], `urn:mooring:problem:${type}`)
     assert.equal(answer.body['status'], status)
-    assert.deepEqual(await door.registry.listServiceKeys(), [])
+    assert.deepEqual(await door.registry.serviceKeys.list(), [])
   })
 }
 
@@ -96,7 +96,7 @@ test('a body that breaks off changes nothing', async (t) => {
     request.on('error', () => resolve())
     request.write('{"name":"x","rules":{}}', () => request.destroy(new Error('gone')))
   })
-  assert.deepEqual(await door.registry.listServiceKeys(), [])
+  assert.deepEqual(await door.registry.serviceKeys.list(), [])
 })
 
 test('the fields of path, query and body together are the request', async (t) => {

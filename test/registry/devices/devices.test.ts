@@ -111,9 +111,9 @@ test('a device whose addresses are listed gets in from there alone, cached or no
 
 test('a service key gets in from its networks alone', async (t) => {
   const registry = await aRegistry(t)
-  const bad = registry.createServiceKey({ name: 'bad', rules: {}, addresses: ['here'] })
+  const bad = registry.serviceKeys.create({ name: 'bad', rules: {}, addresses: ['here'] })
   await assert.rejects(bad, { code: 'ERR_INPUT_INVALID' })
-  const { accessKey, accessSecret } = await registry.createServiceKey({
+  const { accessKey, accessSecret } = await registry.serviceKeys.create({
     name: 's',
     rules: {},
     addresses: ['10.0.0.0/8'],
