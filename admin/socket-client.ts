@@ -4,9 +4,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import getRawBody from 'raw-body'
 import { z } from 'zod'
-import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
+import { RegistryError } from '../registry/index.ts'
 import type { OperationName, Operator } from './operations/index.ts'
 import { operationNamed, operatorOf } from './operator.ts'
+import { isRefusalCode } from './refusal-status.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
 /** `denied`: this user may not open the socket. `unreachable`: the server went away or does not answer. `failed`: it answered with a fault. */
@@ -111,29 +112,6 @@ async function post(
     await address.release()
   }
 }
-
-/** The codes that travel. A new one does not compile until it is here. */
-const refusalCodes = {
-  ERR_MANUFACTURER_ID_MISSING: true,
-  ERR_REGISTRATION_TOKEN_INVALID: true,
-  ERR_DEVICE_ALREADY_REGISTERED: true,
-  ERR_TOKEN_REVOKED: true,
-  ERR_TOKEN_EXHAUSTED: true,
-  ERR_TOKEN_NOT_FOR_DEVICE: true,
-  ERR_RATE_LIMITED: true,
-  ERR_NOT_IN_ALLOW_LIST: true,
-  ERR_APPROVAL_PENDING: true,
-  ERR_REGISTRATION_REFUSED: true,
-  ERR_ADMISSION_UNDECIDED: true,
-  ERR_CREDENTIALS_INVALID: true,
-  ERR_NOT_FOUND: true,
-  ERR_CONFLICT: true,
-  ERR_INPUT_INVALID: true,
-  ERR_BUSY: true,
-  ERR_STORE_UNAVAILABLE: true,
-} as const satisfies Record<RegistryErrorCode, true>
-
-const isRefusalCode = (code: string): code is RegistryErrorCode => Object.hasOwn(refusalCodes, code)
 
 const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 

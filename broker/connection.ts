@@ -152,31 +152,26 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, St
 
   packet(bytes: Buffer, start: number, header: FixedHeader): void {
     if (!this.connackSent) return this.#firstPacket(bytes, header)
+    // Those of PUBLISH are no reserved ones.
+    if (header.type !== PacketType.PUBLISH) checkFlags(header, this.protocol)
     switch (header.type) {
       case PacketType.PUBLISH:
         return receivePublish(this, bytes, start, header)
       case PacketType.PUBACK:
-        checkFlags(header, this.protocol)
         return this.sending().puback(readPacketId(bytes, header))
       case PacketType.PUBREC:
-        checkFlags(header, this.protocol)
         return this.sending().pubrec(readPacketId(bytes, header))
       case PacketType.PUBREL:
-        checkFlags(header, this.protocol)
         return receivePubrel(this, readPacketId(bytes, header))
       case PacketType.PUBCOMP:
-        checkFlags(header, this.protocol)
         return this.sending().pubcomp(readPacketId(bytes, header))
       case PacketType.SUBSCRIBE:
-        checkFlags(header, this.protocol)
         return this.#inTurn(receiveSubscribe(this, readSubscribe(bytes, header, this.#maxFilters)))
       case PacketType.UNSUBSCRIBE:
-        checkFlags(header, this.protocol)
         return this.#inTurn(receiveUnsubscribe(this, readUnsubscribe(bytes, header, this.#maxFilters)))
       case PacketType.PINGREQ:
         return this.#ping(header)
       case PacketType.DISCONNECT:
-        checkFlags(header, this.protocol)
         readEmpty(header)
         this.saidDisconnect = true
         return this.close()
@@ -214,7 +209,6 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, St
   }
 
   #ping(header: FixedHeader): void {
-    checkFlags(header, this.protocol)
     readEmpty(header)
     this.output.write(PINGRESP) // [MQTT-3.12.4-1]
     if (this.broker.listenerCount('ping') > 0) this.broker.emit('ping', { cmd: 'pingreq' }, this)

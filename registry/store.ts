@@ -6,7 +6,7 @@ import { GatheredWrites } from './gathered-writes.ts'
 import { normalised, prefixForms, type Normalisation } from './manufacturer-id.ts'
 import { registryRooms as rooms } from './store-rooms.ts'
 import { StoreWrites } from './store-writes.ts'
-import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
+import { keepOpen, readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -99,7 +99,7 @@ export class RegistryStore {
    * @throws {IdsCollide} when the way to compare manufacturer IDs was changed and two devices would now be one.
    */
   async open(): Promise<void> {
-    const all = [
+    await keepOpen(this.#level, [
       this.#devices,
       this.#byManufacturerId,
       this.#accessKeys,
@@ -107,14 +107,7 @@ export class RegistryStore {
       this.#serviceKeys,
       this.#meta,
       this.#index,
-    ]
-    const openRooms = async (): Promise<void> => {
-      await Promise.all(all.map((room) => room.open()))
-    }
-    // A database that is opened anew after a failed write leaves its rooms closed. When it is closed again meanwhile,
-    // they are opened the next time.
-    this.#level.on('open', () => void openRooms().catch(() => {}))
-    await openRooms()
+    ])
     const before = readNow(this.#meta, 'normalisation') ?? 'none'
     if (before !== this.#normalisation) await this.#reindex()
     if (!this.#index.isComplete) await this.#buildIndex()

@@ -1,5 +1,5 @@
 import { RegistryError } from '../../registry/index.ts'
-import { statusOf } from '../socket-server.ts'
+import { statusOf } from '../refusal-status.ts'
 
 /** Refusals that only HTTP knows. */
 export const problemStatus = {

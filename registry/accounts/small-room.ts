@@ -1,3 +1,4 @@
+import { keepOpen } from '../../storage/index.ts'
 import type { WriteOperation } from '../../storage/index.ts'
 import { StoreWrites } from '../store-writes.ts'
 import type { RegistryDatabase } from '../store.ts'
@@ -22,9 +23,7 @@ export class SmallRoom<V> {
 
   /** Resolves when its records are in memory. */
   async open(): Promise<void> {
-    // A database that is opened anew after a failed write leaves its sublevels closed.
-    this.#database.level.on('open', () => void this.#sublevel.open().catch(() => {}))
-    await this.#sublevel.open()
+    await keepOpen(this.#database.level, [this.#sublevel])
     for (const [key, record] of await this.#sublevel.iterator().all()) this.#records.set(key, record)
   }
 

@@ -1,7 +1,8 @@
+import { ChangeQueue } from '../change-queue.ts'
 import { isManufacturerId, type Tag } from '../device.ts'
 import { RegistryError } from '../errors.ts'
 import { normalised, type Normalisation } from '../manufacturer-id.ts'
-import { readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
+import { keepOpen, readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
 import { registryRooms as rooms } from '../store-rooms.ts'
 import type { StoreWrites } from '../store-writes.ts'
 
@@ -63,8 +64,7 @@ export class AllowList {
   #current: Current | undefined
   #staging: Staging | undefined
   #nextGeneration = 1
-  /** One change after the other. */
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
   constructor(level: StoreLevel, writes: StoreWrites, normalisation: Normalisation) {
     this.#level = level
@@ -76,12 +76,7 @@ export class AllowList {
 
   /** Resolves when reads can be answered. What an import left that did not come to its end is taken away. */
   async open(): Promise<void> {
-    const openRooms = async (): Promise<void> => {
-      await Promise.all([this.#entries.open(), this.#state.open()])
-    }
-    // A database that is opened anew after a failed write leaves its rooms closed.
-    this.#level.on('open', () => void openRooms().catch(() => {}))
-    await openRooms()
+    await keepOpen(this.#level, [this.#entries, this.#state])
     this.#current = readNow(this.#state, 'current')
     const generations = await this.#generations()
     this.#nextGeneration = Math.max(0, this.#current?.generation ?? 0, ...generations) + 1
@@ -114,7 +109,7 @@ export class AllowList {
 
   /** Begins to put a new list beside the one in force; an import that was under way is given up. */
   beginImport(): Promise<number> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       await this.#giveUp()
       const id = this.#nextGeneration++
       this.#staging = { id, entries: 0 }
@@ -131,7 +126,7 @@ export class AllowList {
     id: number,
     rows: readonly { line: number; manufacturerId: string; tags: readonly Tag[]; note: string }[],
   ): Promise<RowProblem[]> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const staging = this.#stagingOf(id)
       const problems: RowProblem[] = []
       const chunk = new Map<string, AllowListEntry>()
@@ -159,7 +154,7 @@ export class AllowList {
 
   /** What {@link commitImport} would change now. */
   compareImport(id: number): Promise<AllowListChange> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       this.#stagingOf(id)
       return await this.#compare(id)
     })
@@ -167,7 +162,7 @@ export class AllowList {
 
   /** Puts the imported list in the place of the one in force, in one step. */
   commitImport(id: number, now: Date): Promise<AllowListChange> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const { entries } = this.#stagingOf(id)
       const change = await this.#compare(id)
       const before = this.#current
@@ -179,7 +174,7 @@ export class AllowList {
   }
 
   abandonImport(id: number): Promise<void> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       this.#stagingOf(id)
       await this.#giveUp()
     })
@@ -187,7 +182,7 @@ export class AllowList {
 
   /** @throws {RegistryError} `ERR_INPUT_INVALID`, `ERR_CONFLICT` when it is listed already. */
   add(row: { manufacturerId: string; tags: readonly Tag[]; note: string }, now: Date): Promise<AllowListEntry> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const problem = rowProblem(row)
       if (problem !== undefined) throw new RegistryError('ERR_INPUT_INVALID', `The ID cannot be listed: ${problem}.`)
       if (this.find(row.manufacturerId) !== undefined) {
@@ -205,7 +200,7 @@ export class AllowList {
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
   remove(manufacturerId: string): Promise<AllowListEntry> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const entry = this.find(manufacturerId)
       if (entry === undefined || this.#current === undefined) {
         throw new RegistryError('ERR_NOT_FOUND', `${JSON.stringify(manufacturerId)} is not in the allow-list.`)
@@ -296,12 +291,6 @@ export class AllowList {
 
   #keyOf(generation: number, manufacturerId: string): string {
     return `${prefixOf(generation)}${normalised(manufacturerId, this.#normalisation)}`
-  }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
   }
 }
 

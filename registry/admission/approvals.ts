@@ -1,6 +1,7 @@
+import { ChangeQueue } from '../change-queue.ts'
 import { RegistryError } from '../errors.ts'
 import { normalised, type Normalisation } from '../manufacturer-id.ts'
-import { readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
+import { keepOpen, readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
 import { registryRooms as rooms } from '../store-rooms.ts'
 import type { StoreWrites } from '../store-writes.ts'
 import type { AdmissionRequest } from './admission.ts'
@@ -38,7 +39,7 @@ export class Approvals {
   readonly #normalisation: Normalisation
   readonly #approvals
   #waiting = 0
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
   constructor(level: StoreLevel, writes: StoreWrites, normalisation: Normalisation) {
     this.#level = level
@@ -49,9 +50,7 @@ export class Approvals {
 
   /** Resolves when reads can be answered. */
   async open(): Promise<void> {
-    // A database that is opened anew after a failed write leaves its rooms closed.
-    this.#level.on('open', () => void this.#approvals.open().catch(() => {}))
-    await this.#approvals.open()
+    await keepOpen(this.#level, [this.#approvals])
     for await (const { state } of this.#approvals.values()) if (state === 'waiting') this.#waiting++
   }
 
@@ -68,7 +67,7 @@ export class Approvals {
     const known = this.find(request.manufacturerId)
     if (known?.state === 'approved') return
     if (known?.state === 'refused') throw new RegistryError('ERR_REGISTRATION_REFUSED', 'Registration was refused.')
-    if (known === undefined) await this.#change(() => this.#wait(request))
+    if (known === undefined) await this.#changes.run(() => this.#wait(request))
     throw new RegistryError('ERR_APPROVAL_PENDING', 'Device is waiting for approval.', {
       retryAfterSeconds: PENDING_RETRY_SECONDS,
     })
@@ -91,7 +90,7 @@ export class Approvals {
 
   /** @throws {RegistryError} `ERR_NOT_FOUND` when one of them never asked; then nothing is decided. */
   decide(manufacturerIds: readonly string[], state: 'approved' | 'refused', now: Date): Promise<Approval[]> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const known = manufacturerIds.map((manufacturerId) => {
         const approval = this.find(manufacturerId)
         if (approval !== undefined) return approval
@@ -103,7 +102,7 @@ export class Approvals {
 
   /** Decides about everyone who waits. */
   decideAll(state: 'approved' | 'refused', now: Date): Promise<Approval[]> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const waiting = await this.list({ state: 'waiting', limit: MAX_WAITING_APPROVALS })
       return await this.#decide(waiting, state, now)
     })
@@ -112,7 +111,7 @@ export class Approvals {
   /** The device has registered. When this is lost, an approval that serves nothing stays behind. */
   used(manufacturerId: string): void {
     if (this.find(manufacturerId) === undefined) return
-    const forget = this.#change(async () => {
+    const forget = this.#changes.run(async () => {
       await this.#writes.write([{ type: 'del', sublevel: this.#approvals, key: this.#keyOf(manufacturerId) }])
     })
     forget.catch(() => {})
@@ -155,11 +154,5 @@ export class Approvals {
 
   #keyOf(manufacturerId: string): string {
     return normalised(manufacturerId, this.#normalisation)
-  }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
   }
 }

@@ -1,4 +1,4 @@
-import { readNow, type StoreLevel, type Writer, type WriteOperation } from '../../storage/index.ts'
+import { keepOpen, readNow, type StoreLevel, type Writer, type WriteOperation } from '../../storage/index.ts'
 import { GENESIS } from './chain.ts'
 
 export interface JournalDatabase {
@@ -57,12 +57,7 @@ export class JournalStore {
 
   /** Resolves when reads can be answered. */
   async open(): Promise<void> {
-    const openRooms = async (): Promise<void> => {
-      await Promise.all([this.#entries.open(), this.#meta.open()])
-    }
-    // As the registry's own rooms: a database that was opened anew leaves them closed.
-    this.#level.on('open', () => void openRooms().catch(() => {}))
-    await openRooms()
+    await keepOpen(this.#level, [this.#entries, this.#meta])
   }
 
   head(): Head {

@@ -1,7 +1,7 @@
 import type { Device, DeviceId } from '../device.ts'
 import type { StoreWrites } from '../store-writes.ts'
 import type { ComingBack, Permission } from '../tokens/index.ts'
-import { readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
+import { keepOpen, readNow, type StoreLevel, type WriteOperation } from '../../storage/index.ts'
 import { ReturnPace } from './pace.ts'
 
 /** Why a device that is registered may register again: its policy, or the window that an operator opened. */
@@ -34,9 +34,7 @@ export class Returns {
 
   /** Resolves when reads can be answered. */
   async open(): Promise<void> {
-    // A database that is opened anew after a failed write leaves its rooms closed.
-    this.#level.on('open', () => void this.#records.open().catch(() => {}))
-    await this.#records.open()
+    await keepOpen(this.#level, [this.#records])
   }
 
   /** @returns undefined when it may not. */

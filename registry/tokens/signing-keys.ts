@@ -1,3 +1,5 @@
+import { keepOpen } from '../../storage/index.ts'
+import { ChangeQueue } from '../change-queue.ts'
 import type { JWK } from 'jose'
 import { RegistryError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
@@ -32,7 +34,7 @@ export class SigningKeys {
   readonly #keys = new Map<string, SigningKey>()
   /** Those without a key any more. */
   readonly #retired = new Map<string, SigningKeyRecord>()
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
   constructor(level: StoreLevel, writes: StoreWrites, now: () => Date) {
     this.#level = level
@@ -46,8 +48,7 @@ export class SigningKeys {
    * @throws {TypeError} when it is shorter.
    */
   async open(secret: Secret): Promise<void> {
-    this.#level.on('open', () => void this.#records.open().catch(() => {}))
-    await this.#records.open()
+    await keepOpen(this.#level, [this.#records])
     const records = await this.#records.values().all()
     const shared = records.find(({ kid }) => kid === SHARED_KEY) ?? sharedRecord()
     const key = await importSecret(bytesOf(secret))
@@ -107,7 +108,7 @@ export class SigningKeys {
    * A new key signs from now on. The one before verifies what it signed until it is retired, or `overlapSeconds` are over.
    */
   rotate(algorithm: SigningAlgorithm, overlapSeconds?: number): Promise<SigningKeySummary> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const now = this.#now()
       const next = await mintSigningKey(algorithm, now)
       const retiresAt =
@@ -128,7 +129,7 @@ export class SigningKeys {
    * @throws {RegistryError} `ERR_NOT_FOUND`; `ERR_CONFLICT` when it is the one that signs.
    */
   retire(kid: string): Promise<SigningKeySummary> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const record = this.#keys.get(kid)?.record ?? this.#retired.get(kid)
       if (record === undefined) throw new RegistryError('ERR_NOT_FOUND', `There is no signing key ${kid}.`)
       if (record.state === 'active') {
@@ -161,12 +162,6 @@ export class SigningKeys {
 
   #put(record: SigningKeyRecord): WriteOperation {
     return { type: 'put', sublevel: this.#records, key: record.kid, value: record, valueEncoding: 'json' }
-  }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
   }
 }
 

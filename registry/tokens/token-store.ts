@@ -1,3 +1,4 @@
+import { keepOpen } from '../../storage/index.ts'
 import { mintedAt, type DeviceId } from '../device.ts'
 import type { StoreWrites } from '../store-writes.ts'
 import type { StoreLevel, WriteOperation } from '../../storage/index.ts'
@@ -34,12 +35,7 @@ export class TokenStore {
 
   /** Resolves with all records when reads can be answered. */
   async open(): Promise<TokenRecord[]> {
-    const openRooms = async (): Promise<void> => {
-      await Promise.all([this.#tokens.open(), this.#devices.open()])
-    }
-    // A database that is opened anew after a failed write leaves its rooms closed.
-    this.#level.on('open', () => void openRooms().catch(() => {}))
-    await openRooms()
+    await keepOpen(this.#level, [this.#tokens, this.#devices])
     return await this.#tokens.values().all()
   }
 

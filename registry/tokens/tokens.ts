@@ -1,3 +1,4 @@
+import { ChangeQueue } from '../change-queue.ts'
 import type { JWTPayload } from 'jose'
 import { errors as joseErrors } from 'jose'
 import { randomBytes } from 'node:crypto'
@@ -61,7 +62,7 @@ export type ChangedLimits = Readonly<Partial<Record<'maxRegistrations' | 'regist
 export class Tokens {
   readonly #parts: TokensParts
   readonly #records = new Map<string, TokenRecord>([[LEGACY, legacyRecord()]])
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
   constructor(parts: TokensParts) {
     this.#parts = parts
@@ -82,7 +83,7 @@ export class Tokens {
     request: TokenClaims & { name?: string; terms?: TokenTerms },
   ): Promise<{ token: string; payload: JWTPayload; record: TokenRecord }> {
     const { name, terms = {}, ...claims } = request
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const { jwts, store, now } = this.#parts
       const id = `tok_${randomBytes(8).toString('hex')}`
       if (name !== undefined) this.#checkName(name)
@@ -259,19 +260,13 @@ export class Tokens {
   }
 
   #update(idOrName: string, change: (record: TokenRecord) => TokenRecord): Promise<TokenReport> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const record = this.#find(idOrName)
       const changed = change(record)
       if (changed !== record) await this.#parts.store.put(changed)
       this.#records.set(changed.id, changed)
       return await this.#report(changed)
     })
-  }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
   }
 }
 
