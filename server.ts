@@ -28,6 +28,7 @@ import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
   createAdmissionWebhook,
   createRegistrationApp,
+  jwksPage,
   listenHttp,
   type HttpListener,
   type ReadinessCheck,
@@ -139,7 +140,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     ]
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
-    const pages = metricsPages({
+    const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
       sources: {
@@ -155,6 +156,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         certificate: () => certificate?.current.cert,
       },
     })
+    const pages = [...metrics, jwksPage(registry)]
     const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
     const adminHttp = createAdminHttp({
       registry,

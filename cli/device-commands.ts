@@ -10,11 +10,13 @@ import { stateOf } from '../registry/index.ts'
 import { accessRows, addAccessCommand } from './device-access.ts'
 import { changeSelected, changeTarget, NOT_BOTH } from './device-changes.ts'
 import { addSelectionOptions, durationOf, selectionOf, type SelectionOptions } from './device-selection.ts'
+import { parseSeconds } from './durations.ts'
 import { usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import { parseLimitOf } from './parse-limit.ts'
 import type { Run, Session } from './session.ts'
+import { parseTag } from './token-options.ts'
 
 const DEFAULT_PAGE = 100
 
@@ -94,6 +96,20 @@ export function addDeviceCommands(program: Command, run: Run): void {
     )
 
   addAccessCommand(device, run)
+
+  device
+    .command('readmit')
+    .argument('[device]', EITHER_ID)
+    .option('--tag <key=value>', 'every device with this tag instead')
+    .requiredOption('--for <duration>', 'how long, at most 30d')
+    .description('let it register again and keep its ID, until it has logged in with what it got')
+    .addHelpText(
+      'after',
+      examples('mooring device readmit A1-0001 --for 30m', 'mooring device readmit --tag line=3 --for 12h'),
+    )
+    .action((id: string | undefined, options: ReadmitOptions, command: Command) =>
+      run(command, (session) => readmit(session, id, options)),
+    )
 
   bulkCommand(device, 'delete', 'forget it; its manufacturer ID can register again', [
     'mooring device delete A1-0001 --yes',
@@ -256,6 +272,24 @@ async function rotate(session: Session, id: string | undefined, options: RotateO
     ]),
   )
   session.output.note('The secret is shown this once; only a hash of it is kept.')
+}
+
+interface ReadmitOptions {
+  readonly tag?: string
+  readonly for: string
+}
+
+async function readmit(session: Session, id: string | undefined, options: ReadmitOptions): Promise<void> {
+  const forSeconds = parseSeconds('--for', options.for)
+  if ((id === undefined) === (options.tag === undefined)) throw usageError('name a device, or a --tag')
+  if (id !== undefined) {
+    const device = await session.withOperator((operator) => operator.readmitDevice({ device: id, forSeconds }))
+    session.output.answer(device, () => `readmitted ${printable(device.manufacturerId)} (${printable(device.id)})`)
+    return
+  }
+  const tag = parseTag(options.tag ?? '')
+  const answer = await session.withOperator((operator) => operator.readmitDevices({ tag, forSeconds }))
+  session.output.answer(answer, () => `readmitted ${answer.readmitted} devices`)
 }
 
 async function deleteDevices(session: Session, id: string | undefined, options: ChangeOptions): Promise<void> {

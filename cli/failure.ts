@@ -95,6 +95,10 @@ const exitCodeOf = {
   ERR_MANUFACTURER_ID_MISSING: ExitCode.usage,
   ERR_REGISTRATION_TOKEN_INVALID: ExitCode.refused,
   ERR_DEVICE_ALREADY_REGISTERED: ExitCode.conflict,
+  ERR_TOKEN_REVOKED: ExitCode.refused,
+  ERR_TOKEN_EXHAUSTED: ExitCode.refused,
+  ERR_TOKEN_NOT_FOR_DEVICE: ExitCode.refused,
+  ERR_RATE_LIMITED: ExitCode.failure,
   ERR_NOT_IN_ALLOW_LIST: ExitCode.refused,
   ERR_APPROVAL_PENDING: ExitCode.refused,
   ERR_REGISTRATION_REFUSED: ExitCode.refused,
@@ -113,7 +117,7 @@ const exitCodeOfAdmin = {
   failed: ExitCode.failure,
 } as const satisfies Record<AdminErrorReason, number>
 
-const LISTED = new Set(['device', 'key', 'admin', 'apitoken'])
+const LISTED = new Set(['device', 'key', 'token', 'signing-key', 'admin', 'apitoken'])
 
 function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   const group = command.split(' ')[0]

@@ -12,6 +12,7 @@ import { addKeyCommands } from './key-commands.ts'
 import { addRecipeCommands } from './recipe-commands.ts'
 import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
+import { addSigningKeyCommands } from './signing-key-commands.ts'
 import { addStoreCommands } from './store-commands.ts'
 import { addTokenCommands } from './token-commands.ts'
 import { addUpgradeCheck } from './upgrade-check.ts'
@@ -43,6 +44,7 @@ export function buildProgram(parts: {
     .addHelpText('after', examples('mooring demo', 'mooring serve --data /var/lib/mooring', 'mooring token create'))
   addServerCommands(program, run)
   addTokenCommands(program, run)
+  addSigningKeyCommands(program, run)
   addKeyCommands(program, run)
   addDeviceCommands(program, run)
   addAllowCommands(program, run)

@@ -7,8 +7,11 @@ type Result = keyof CountOf<'registrations'>
 export function countRegistrations(ended: Signal<Result>): CountOf<'registrations'> {
   const counts: Record<Result, number> = {
     created: 0,
+    returned: 0,
     exists: 0,
     bad_token: 0,
+    exhausted: 0,
+    rate_limited: 0,
     missing_id: 0,
     not_in_allowlist: 0,
     pending: 0,

@@ -4,8 +4,11 @@ export const LABEL_VALUES = {
   refusedLogins: ['bad_credentials', 'not_allowed', 'busy', 'fault'],
   registrations: [
     'created',
+    'returned',
     'exists',
     'bad_token',
+    'exhausted',
+    'rate_limited',
     'missing_id',
     'not_in_allowlist',
     'pending',

@@ -20,10 +20,10 @@ export interface RegisterDeviceParts {
 /** POST /api/register-device. Source: docs/contract.md §1. */
 export function registerDevice(parts: RegisterDeviceParts): Middleware {
   const register = answerRegistration(parts)
-  return async (ctx, next) => {
-    let result: RegistrationResult = 'created'
+  return async (ctx) => {
+    let result: RegistrationResult = 'fault'
     try {
-      await register(ctx, next)
+      result = await register(ctx)
     } catch (error) {
       result = resultOf(error)
       throw error
@@ -33,23 +33,26 @@ export function registerDevice(parts: RegisterDeviceParts): Middleware {
   }
 }
 
-function answerRegistration({ registry, log }: RegisterDeviceParts): Middleware {
+function answerRegistration({ registry, log }: RegisterDeviceParts): (ctx: Context) => Promise<'created' | 'returned'> {
   return async (ctx) => {
     const request = parseRegisterDeviceRequest(await readBody(ctx))
     // The manufacturer ID is spent for good, so not for a device that has already hung up.
     if (!ctx.writable) throw new RequestError('ERR_BODY_INCOMPLETE', 'The connection closed.')
 
-    const { deviceId, accessKey, accessSecret } = await registry.registerDevice({ ...request, address: ctx.ip })
+    const registered = await registry.registerDevice({ ...request, address: ctx.ip })
+    const { deviceId, accessKey, accessSecret, returned } = registered
 
     ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }
     const facts = { deviceId, manufacturerId: printable(request.manufacturerId), address: ctx.ip }
-    log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    if (returned === undefined) log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    else log.info({ event: 'device-returned', ...facts, reason: returned }, 'A device came back for other credentials.')
     whenUndelivered(ctx, () =>
       log.warn(
         { event: 'credentials-undelivered', ...facts },
-        'The connection closed before the device had its credentials; it cannot register again by itself.',
+        'The connection closed before the device had its credentials; mooring device readmit lets it register again.',
       ),
     )
+    return returned === undefined ? 'created' : 'returned'
   }
 }
 

@@ -4,8 +4,11 @@ import { RequestError } from './errors.ts'
 /** How a request to register ended, for those who count. */
 export type RegistrationResult =
   | 'created'
+  | 'returned'
   | 'exists'
   | 'bad_token'
+  | 'exhausted'
+  | 'rate_limited'
   | 'missing_id'
   | 'not_in_allowlist'
   | 'pending'
@@ -20,6 +23,10 @@ const resultFor = {
   ERR_MANUFACTURER_ID_MISSING: 'missing_id',
   ERR_REGISTRATION_TOKEN_INVALID: 'bad_token',
   ERR_DEVICE_ALREADY_REGISTERED: 'exists',
+  ERR_TOKEN_REVOKED: 'bad_token',
+  ERR_TOKEN_EXHAUSTED: 'exhausted',
+  ERR_TOKEN_NOT_FOR_DEVICE: 'bad_token',
+  ERR_RATE_LIMITED: 'rate_limited',
   ERR_NOT_IN_ALLOW_LIST: 'not_in_allowlist',
   ERR_APPROVAL_PENDING: 'pending',
   ERR_REGISTRATION_REFUSED: 'refused',

@@ -25,7 +25,7 @@ export interface Device {
   readonly disabled: boolean
   /** A quarantined device may log in and hear its commands, and nothing else. */
   readonly quarantined?: boolean
-  /** The registration token it registered with, when that has an ID. */
+  /** The registration token it registered with; `legacy` for one without an ID. */
   readonly tokenId?: string
   /** IP address it registered from. */
   readonly registeredFrom?: string
@@ -79,6 +79,9 @@ export function firstIdSince(time: Date): string {
   const seconds = Math.max(Math.floor(time.getTime() / 1000), 0) % 2 ** 32
   return seconds.toString(16).padStart(8, '0')
 }
+
+/** When a device ID was minted, to the second. */
+export const mintedAt = (id: DeviceId): Date => new Date(Number.parseInt(id.slice(0, 8), 16) * 1000)
 
 const DEVICE_ID = /^[0-9a-f]{24}$/
 

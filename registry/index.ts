@@ -19,10 +19,23 @@ export * from './principal.ts'
 export * from './printable.ts'
 export * from './recipe.ts'
 export * from './registration-token.ts'
+export type { Registered, RegistrationRequest } from './registrations.ts'
 export * from './registry.ts'
 export type { Revocation } from './revocation.ts'
 export * from './secret.ts'
 export * from './signal.ts'
 export type { DevicePage, DeviceSelection, RegistryDatabase } from './store.ts'
 export { RegistryAudit } from './store-audit.ts'
+export type { ReturnReason } from './returns/index.ts'
+export {
+  COMING_BACK,
+  MIN_SIGNING_SECRET_BYTES,
+  SIGNING_ALGORITHMS,
+  type ComingBack,
+  type SigningAlgorithm,
+  type SigningKeySummary,
+  type TokenRecord,
+  type TokenReport,
+  type TokenTerms,
+} from './tokens/index.ts'
 export * from './topics.ts'

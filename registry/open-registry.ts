@@ -8,15 +8,20 @@ import { LoginThrottle } from './login-throttle.ts'
 import type { Recipe } from './recipe.ts'
 import type { Normalisation } from './manufacturer-id.ts'
 import { RegistrationTokens } from './registration-token.ts'
+import { Returns } from './returns/index.ts'
 import { Registry } from './registry.ts'
 import type { Secret } from './secret.ts'
 import { StoreWrites } from './store-writes.ts'
 import { RegistryStore, type RegistryDatabase } from './store.ts'
+import { SigningKeys, Tokens, TokenStore, TokenUses } from './tokens/index.ts'
 
 export interface RegistryOptions {
   readonly registrationSecret: Secret
   readonly registrationIssuer: string
+  /** What a device that registers starts with. */
   readonly recipe: Recipe
+  /** Those that a token can name beside it. @defaultValue none */
+  readonly recipes?: readonly Recipe[]
   /** Who may register. @defaultValue 'open' */
   readonly registrationMode?: RegistrationMode
   /** How manufacturer IDs are compared. @defaultValue 'none' */
@@ -37,28 +42,43 @@ export interface RegistryOptions {
 
 /** Puts the registry together over an open database. */
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
-  const { normalisation = 'none', registrationMode = 'open' } = options
+  const { recipe, recipes = [], normalisation = 'none', registrationMode = 'open', now = () => new Date() } = options
+  const { level, writer } = database
+  const writes = new StoreWrites(writer)
   const store = new RegistryStore(database, normalisation)
-  const writes = new StoreWrites(database.writer)
-  const allowList = new AllowList(database.level, writes, normalisation)
-  const approvals = new Approvals(database.level, writes, normalisation)
+  const allowList = new AllowList(level, writes, normalisation)
+  const approvals = new Approvals(level, writes, normalisation)
   await store.open()
   const credentials =
     options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
-  const now = options.now ?? (() => new Date())
   await allowList.open()
   await approvals.open()
+  const signingKeys = new SigningKeys(level, writes, now)
+  await signingKeys.open(options.registrationSecret)
+  const returns = new Returns(level, writes)
+  await returns.open()
+  const tokenStore = new TokenStore(level, writes)
+  const tokens = new Tokens({
+    store: tokenStore,
+    uses: new TokenUses(tokenStore, () => store.settleUnsure(), now),
+    jwts: new RegistrationTokens(signingKeys, options.registrationIssuer),
+    recipe,
+    recipes,
+    now,
+  })
+  await tokens.open()
   return new Registry({
     store,
     admission: new Admission({ mode: registrationMode, allowList, approvals }),
     allowList,
     approvals,
-    tokens: await RegistrationTokens.create(options.registrationSecret, options.registrationIssuer),
+    tokens,
+    signingKeys,
+    returns,
     credentials,
     accounts: await Accounts.open({ database, passwords: credentials, now }),
     throttle: new LoginThrottle(),
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
-    recipe: options.recipe,
     rotationOverlapMs: options.rotationOverlapMs ?? 0,
     log: options.log,
     now,

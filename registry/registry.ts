@@ -1,4 +1,3 @@
-import type { JWTPayload } from 'jose'
 import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
 import { addressListProblem, isInNetworks } from './address-list.ts'
@@ -7,7 +6,6 @@ import {
   mintAccessKey,
   mintAccessSecret,
   type AccessKey,
-  type DeviceCredentials,
   type DeviceKey,
   type ServiceCredentials,
   type ServiceKey,
@@ -15,23 +13,26 @@ import {
 } from './access-key.ts'
 import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
-import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId, type DeviceOrigin } from './device.ts'
+import { isDeviceId, type Device, type DeviceId, type Tag } from './device.ts'
 import { Devices } from './devices/devices.ts'
 import { RegistryError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import type { Presented, Principal } from './principal.ts'
-import type { Recipe } from './recipe.ts'
-import type { RegistrationTokens, TokenClaims } from './registration-token.ts'
+import { Registrations, type Registered, type RegistrationRequest } from './registrations.ts'
+import type { ReturnReason, Returns } from './returns/index.ts'
 import type { Revocation } from './revocation.ts'
 import { Secret } from './secret.ts'
 import { Signal } from './signal.ts'
 import type { RegistryStore } from './store.ts'
+import type { SigningKeys, Tokens } from './tokens/index.ts'
 import { filterProblem } from './topics.ts'
 
 export interface RegistryParts {
   readonly store: RegistryStore
-  readonly tokens: RegistrationTokens
+  readonly tokens: Tokens
+  readonly signingKeys: SigningKeys
+  readonly returns: Returns
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
@@ -39,13 +40,16 @@ export interface RegistryParts {
   readonly admission: Admission
   readonly allowList: AllowList
   readonly approvals: Approvals
-  /** What a device that registers starts with. */
-  readonly recipe: Recipe
   /** How long a secret that was replaced stays valid when nothing else is said. */
   readonly rotationOverlapMs: number
   readonly log: Log
   readonly now: () => Date
 }
+
+const READMITTED_AT_ONCE = 500
+
+/** A window that is forgotten open is an open door. */
+const MAX_WINDOW_SECONDS = 30 * 86_400
 
 /** A secret that a person chose must at least be this long. */
 export const MIN_CHOSEN_SECRET_CHARACTERS = 12
@@ -53,6 +57,8 @@ export const MIN_CHOSEN_SECRET_CHARACTERS = 12
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
+  readonly tokens: Tokens
+  readonly signingKeys: SigningKeys
   /** Who administers this over HTTP. */
   readonly accounts: Accounts
   /** What an operator does with devices. */
@@ -64,17 +70,19 @@ export class Registry {
   /** Whoever logged in like that must be cut off now: what they were let in under holds no longer. */
   readonly accessRevoked: Signal<Revocation>
   readonly deviceRegistered: Signal<Device>
+  /** A device that was here before has fresh credentials; its old ones are dead. */
+  readonly deviceReturned: Signal<{ device: Device; reason: ReturnReason; address: string }>
 
   readonly #store: RegistryStore
-  readonly #tokens: RegistrationTokens
+  readonly #registrations: Registrations
+  readonly #returns: Returns
   readonly #credentials: Credentials
   readonly #throttle: LoginThrottle
-  readonly #recipe: Recipe
   readonly #now: () => Date
   readonly #changes = new ChangeQueue()
 
   constructor(parts: RegistryParts) {
-    const { store, tokens, credentials, throttle, acl, recipe, rotationOverlapMs, log, now } = parts
+    const { store, tokens, returns, credentials, throttle, acl, rotationOverlapMs, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
@@ -84,74 +92,47 @@ export class Registry {
     this.approvals = parts.approvals
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
+    this.deviceReturned = new Signal(reportFault)
     this.#store = store
-    this.#tokens = tokens
+    this.tokens = tokens
+    this.signingKeys = parts.signingKeys
+    this.#returns = returns
     this.#credentials = credentials
     this.#throttle = throttle
-    this.#recipe = recipe
     this.#now = now
     this.devices = new Devices({
       store,
       credentials,
       changes: this.#changes,
+      writtenWithDeleted: (id) => returns.operationsOfDeleted(id),
       revoke: (revocation) => this.#revoke(revocation),
       rotationOverlapMs,
+      now,
+    })
+    this.#registrations = new Registrations({
+      store,
+      tokens,
+      admission: this.admission,
+      returns,
+      credentials,
+      changes: this.#changes,
+      deviceRegistered: this.deviceRegistered,
+      deviceReturned: this.deviceReturned,
+      revoke: (accessKey) => this.#revoke({ accessKey }),
       now,
     })
   }
 
   /**
-   * Creates a device and answers with its credentials once they are on disk. The access secret is shown here and never
-   * again.
+   * Creates a device and answers with its credentials once they are on disk; or gives fresh ones to a device that may
+   * come back. The access secret is shown here and never again.
    *
-   * @param request.token - what the caller sent as its registration token, not yet believed.
-   * @param request.manufacturerId - unique per physical device; looked at before the token.
-   * @param request.address - IP address of the caller, without a port, when there is one.
-   * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`,
-   * `ERR_DEVICE_ALREADY_REGISTERED`, what {@link Admission.decide} throws, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
+   * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`, `ERR_TOKEN_REVOKED`,
+   * `ERR_TOKEN_NOT_FOR_DEVICE`, `ERR_DEVICE_ALREADY_REGISTERED`, what {@link Admission.decide} throws, `ERR_TOKEN_EXHAUSTED`, `ERR_RATE_LIMITED`, `ERR_BUSY`,
+   * `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
-  async registerDevice(request: {
-    token: unknown
-    manufacturerId: string
-    address?: string
-  }): Promise<DeviceCredentials> {
-    const { token, manufacturerId, address } = request
-    const now = this.#now()
-    if (!isManufacturerId(manufacturerId)) {
-      throw new RegistryError('ERR_MANUFACTURER_ID_MISSING', 'Missing manufacturerId field.')
-    }
-    const { jti } = await this.#tokens.verify(token, now)
-    const claim = await this.#store.claim(manufacturerId)
-    if (claim === undefined) throw new RegistryError('ERR_DEVICE_ALREADY_REGISTERED', 'Device already registered.')
-    try {
-      const origin = originOf(jti, address)
-      const { tags } = await this.admission.decide({
-        manufacturerId,
-        address: address ?? 'unknown',
-        now,
-        ...(origin.tokenId === undefined ? {} : { tokenId: origin.tokenId }),
-      })
-      const device = newDevice(manufacturerId, this.#recipe, now, {
-        ...origin,
-        ...(tags === undefined ? {} : { tags }),
-      })
-      const accessSecret = mintAccessSecret()
-      const key: DeviceKey = {
-        kind: 'device',
-        accessKey: mintAccessKey(),
-        deviceId: device.id,
-        secretHash: await this.#credentials.hashGenerated(accessSecret),
-        description: `Generated by /api/register-device endpoint for device ${manufacturerId}.`,
-        createdAt: now.toISOString(),
-        disabled: false,
-      }
-      await this.#store.insertDevice(device, key)
-      this.admission.registered(manufacturerId)
-      this.deviceRegistered.emit(device)
-      return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
-    } finally {
-      claim.release()
-    }
+  async registerDevice(request: RegistrationRequest): Promise<Registered> {
+    return await this.#registrations.register(request)
   }
 
   /**
@@ -176,19 +157,6 @@ export class Registry {
   /** How long a login that has to be hashed would wait for its turn now, in milliseconds. */
   loginBacklogMs(): number {
     return this.#credentials.backlogMs
-  }
-
-  async issueToken(claims: TokenClaims): Promise<string> {
-    return await this.#tokens.issue(claims, this.#now())
-  }
-
-  /** @throws {RegistryError} `ERR_REGISTRATION_TOKEN_INVALID` with a message for the operator that says why. */
-  async verifyToken(token: string): Promise<JWTPayload> {
-    try {
-      return await this.#tokens.verify(token, this.#now())
-    } catch (cause) {
-      throw new RegistryError('ERR_REGISTRATION_TOKEN_INVALID', this.#tokens.explain(token, cause), { cause })
-    }
   }
 
   /**
@@ -253,6 +221,39 @@ export class Registry {
     return this.#store.findDeviceId(manufacturerId)
   }
 
+  /**
+   * For so long the device may register again with any token that holds for it, and keeps its ID, tags and history. The
+   * window closes when it has logged in with what it got.
+   *
+   * @throws {RegistryError} `ERR_NOT_FOUND`, `ERR_INPUT_INVALID`.
+   */
+  async readmitDevice(idOrManufacturerId: string, forSeconds: number): Promise<Device> {
+    if (!(forSeconds >= 1 && forSeconds <= MAX_WINDOW_SECONDS)) throw invalid('A window is open for 1 s to 30 days.')
+    const { id } = this.devices.get(idOrManufacturerId)
+    return await this.#changes.runFor(id, async () => {
+      const device = this.devices.get(id)
+      await this.#returns.openWindow(id, new Date(this.#now().getTime() + forSeconds * 1000))
+      return device
+    })
+  }
+
+  /** The same for every device with this tag. @returns how many there are. */
+  async readmitDevices(tag: Tag, forSeconds: number): Promise<number> {
+    let count = 0
+    let after: string | undefined
+    do {
+      const page = await this.devices.list({
+        filter: { tag },
+        limit: READMITTED_AT_ONCE,
+        ...(after === undefined ? {} : { after }),
+      })
+      await Promise.all(page.devices.map(({ id }) => this.readmitDevice(id, forSeconds)))
+      count += page.devices.length
+      after = page.next
+    } while (after !== undefined)
+    return count
+  }
+
   /** Costs a hash; a wrong secret costs another one while the secret before is valid too. */
   async #verify(presented: Presented): Promise<Principal> {
     const { accessKey, accessSecret, address } = presented
@@ -264,6 +265,7 @@ export class Registry {
       throw credentialsInvalid(`${address}: the access key is disabled, or was deleted during the login`)
     }
     if (current.secretHash === shown) {
+      if (current.kind === 'device') await this.#confirm(current)
       const principal = principalOf(current, presented, secretVersionOf(current))
       this.#credentials.remember(accessSecret, principal)
       return principal
@@ -274,6 +276,17 @@ export class Registry {
     this.devices.watchOverlap(current)
     // Not remembered: it is not valid for long.
     return principalOf(current, presented, secretVersionOf(current) - 1)
+  }
+
+  /** The first login with credentials that could be given anew: from now on they cannot, and it is on disk before CONNACK. */
+  async #confirm({ deviceId, accessKey, secretHash }: DeviceKey): Promise<void> {
+    if (!this.#returns.isProvisional(deviceId)) return
+    await this.#changes.runFor(deviceId, async () => {
+      if (this.#store.findAccessKey(accessKey)?.secretHash !== secretHash) {
+        throw credentialsInvalid('the device was given other credentials during the login')
+      }
+      await this.#returns.confirm(deviceId)
+    })
   }
 
   /** @returns the hash of the key's that the secret was proven by. */
@@ -343,14 +356,6 @@ export class Registry {
 }
 
 const secretVersionOf = (key: AccessKey): number => (key.kind === 'device' ? (key.secretVersion ?? 0) : 0)
-
-/** A token that was minted elsewhere may call itself anything. */
-const MAX_TOKEN_ID_CHARACTERS = 128
-
-function originOf(jti: unknown, address: string | undefined): DeviceOrigin {
-  const isId = typeof jti === 'string' && jti !== '' && jti.length <= MAX_TOKEN_ID_CHARACTERS
-  return { ...(isId ? { tokenId: jti } : {}), ...(address === undefined ? {} : { registeredFrom: address }) }
-}
 
 /** Its texts are those that were presented where these are the same: the connection holds them anyway, of many devices. */
 function principalOf(key: AccessKey, { accessKey, clientId }: Presented, secretVersion: number): Principal {

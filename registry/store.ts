@@ -41,9 +41,21 @@ export interface Claim {
   release(): void
 }
 
+/** What others want written with a device, in the same batch. */
+export interface Beside {
+  readonly put: readonly WriteOperation[]
+  /** Written when the device is taken out again. */
+  readonly undo: readonly WriteOperation[]
+  /** Called when the device is not there, for certain. */
+  undone(): void
+}
+
+const NOTHING_BESIDE: Beside = { put: [], undo: [], undone: () => {} }
+
 interface UnsureDevice {
   readonly device: Device
   readonly key: DeviceKey
+  readonly beside: Beside
   removal: Promise<void> | undefined
 }
 
@@ -176,16 +188,16 @@ export class RegistryStore {
   }
 
   /**
-   * The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed.
+   * The device, its key, both indexes and what goes `beside` them, or nothing of it. The manufacturer ID must be claimed.
    *
    * When the write fails all of it may be on the disk. It is taken out again before the manufacturer ID can be claimed:
    * the device has no credentials, and would be refused for ever as registered already.
    */
-  async insertDevice(device: Device, key: DeviceKey): Promise<void> {
+  async insertDevice(device: Device, key: DeviceKey, beside: Beside = NOTHING_BESIDE): Promise<void> {
     try {
-      await this.#insert(device, key)
+      await this.#insert(device, key, beside.put)
     } catch (error) {
-      const unsure: UnsureDevice = { device, key, removal: undefined }
+      const unsure: UnsureDevice = { device, key, beside, removal: undefined }
       this.#unsure.set(this.#indexKey(device.manufacturerId), unsure)
       // As soon as the store was mended; when that takes longer, whoever claims the ID tries again.
       this.#remove(unsure).catch(() => {})
@@ -193,10 +205,22 @@ export class RegistryStore {
     }
   }
 
+  /**
+   * Takes out everything that failed writes may have left.
+   *
+   * @throws {RegistryError} `ERR_STORE_UNAVAILABLE`.
+   */
+  async settleUnsure(): Promise<void> {
+    await Promise.all(Array.from(this.#unsure.values(), (unsure) => this.#remove(unsure)))
+  }
+
   #remove(unsure: UnsureDevice): Promise<void> {
-    const { device } = unsure
-    unsure.removal ??= this.deleteDevices([unsure]).then(
-      () => void this.#unsure.delete(this.#indexKey(device.manufacturerId)),
+    const { device, beside } = unsure
+    unsure.removal ??= this.deleteDevices([unsure], beside.undo).then(
+      () => {
+        this.#unsure.delete(this.#indexKey(device.manufacturerId))
+        beside.undone()
+      },
       (error: unknown) => {
         unsure.removal = undefined
         throw error
@@ -205,7 +229,7 @@ export class RegistryStore {
     return unsure.removal
   }
 
-  async #insert(device: Device, key: DeviceKey): Promise<void> {
+  async #insert(device: Device, key: DeviceKey, beside: readonly WriteOperation[]): Promise<void> {
     await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       { type: 'put', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId), value: device.id },
@@ -213,30 +237,39 @@ export class RegistryStore {
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
       ...this.#index.changed(undefined, device),
       ...this.#index.completed(),
+      ...beside,
     ])
   }
 
   /** Devices and their keys, all changed together. Nobody else may be changing them. */
-  async updateDevices(changed: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
-    await this.#writes.write(
-      changed.flatMap(({ device, key }): WriteOperation[] => [
+  async updateDevices(
+    changed: readonly { readonly device: Device; readonly key: DeviceKey }[],
+    beside: readonly WriteOperation[] = [],
+  ): Promise<void> {
+    await this.#writes.write([
+      ...beside,
+      ...changed.flatMap(({ device, key }): WriteOperation[] => [
         { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
         this.#putKey(key),
         ...this.#index.changed(this.findDevice(device.id), device),
       ]),
-    )
+    ])
   }
 
-  async deleteDevices(deleted: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
-    await this.#writes.write(
-      deleted.flatMap(({ device, key }): WriteOperation[] => [
+  async deleteDevices(
+    deleted: readonly { readonly device: Device; readonly key: DeviceKey }[],
+    beside: readonly WriteOperation[] = [],
+  ): Promise<void> {
+    await this.#writes.write([
+      ...beside,
+      ...deleted.flatMap(({ device, key }): WriteOperation[] => [
         { type: 'del', sublevel: this.#devices, key: device.id },
         { type: 'del', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId) },
         { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
         { type: 'del', sublevel: this.#keysByDevice, key: device.id },
         ...this.#index.changed(device, undefined),
       ]),
-    )
+    ])
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {

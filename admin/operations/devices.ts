@@ -23,6 +23,8 @@ const device = z.string().meta({ description: 'The device ID or the manufacturer
 
 const deviceRequest = z.strictObject({ device })
 
+const forSeconds = z.int().positive()
+
 export const deviceOperations = {
   listDevices: operation({
     summary:
@@ -164,6 +166,26 @@ export const deviceOperations = {
         ...(addresses === undefined ? {} : { addresses }),
       })
       return accessOf(devices.keyOf(changed), new Date())
+    },
+  }),
+
+  readmitDevice: operation({
+    summary: 'Let a device register again for a while, until it has logged in with what it got. It keeps its ID.',
+    route: { method: 'POST', path: '/devices/{device}/readmit' },
+    role: 'operator',
+    request: z.strictObject({ ...deviceRequest.shape, forSeconds }),
+    answer: deviceAnswer,
+    call: ({ registry }, request) => registry.readmitDevice(request.device, request.forSeconds),
+  }),
+
+  readmitDevices: operation({
+    summary: 'The same for every device with a tag.',
+    route: { method: 'POST', path: '/devices/readmit' },
+    role: 'operator',
+    request: z.strictObject({ tag: z.strictObject({ key: z.string(), value: z.string() }), forSeconds }),
+    answer: z.object({ readmitted: z.int() }),
+    async call({ registry }, request) {
+      return { readmitted: await registry.readmitDevices(request.tag, request.forSeconds) }
     },
   }),
 

@@ -7,6 +7,7 @@ import { deviceOperations } from './devices.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
+import { signingKeyOperations } from './signing-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
 export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
@@ -18,7 +19,8 @@ export * from './operation.ts'
 export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
-export type { TokenVerdict } from './tokens.ts'
+export type { SigningKeyAnswer } from './signing-keys.ts'
+export type { TokenSummary, TokenVerdict } from './tokens.ts'
 
 /**
  * Everything an operator can ask of a store or of the server that holds it, by name. The admin socket, its client, the
@@ -26,6 +28,7 @@ export type { TokenVerdict } from './tokens.ts'
  */
 export const operations = {
   ...tokenOperations,
+  ...signingKeyOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
   ...accountOperations,

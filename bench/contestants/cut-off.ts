@@ -28,7 +28,7 @@ const env = {
   MOORING_LISTEN_HTTP: free,
   MOORING_REGISTRATION_SECRET: 'b'.repeat(64),
   MOORING_REGISTRATION_ISSUER: 'bench',
-  MOORING_LIMITS_PERADDRESS: `${2 * count}`,
+  MOORING_LIMITS_PER_ADDRESS: `${2 * count}`,
   MOORING_LIMITS_CONNECTIONS: `${2 * count}`,
 }
 const { config } = loadConfig({ flags: {}, configFile: undefined, env, cwd: process.cwd() })

@@ -38,5 +38,6 @@ async function main(): Promise<void> {
   })
   const app = createRegistrationApp({ registry, readiness: () => [], log: quiet }).callback()
   const { address } = await listenHttp({ address: { host: '127.0.0.1', port: 0 }, app, log: quiet })
-  process.stdout.write(`token ${await registry.issueToken(CLAIMS)}\nlistening on ${address.port}\n`)
+  const { token } = await registry.tokens.create(CLAIMS)
+  process.stdout.write(`token ${token}\nlistening on ${address.port}\n`)
 }

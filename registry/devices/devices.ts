@@ -1,9 +1,10 @@
 import { mintAccessSecret, type DeviceCredentials, type DeviceKey } from '../access-key.ts'
 import type { ChangeQueue } from '../change-queue.ts'
 import type { Credentials } from '../credentials.ts'
-import type { Device } from '../device.ts'
+import type { Device, DeviceId } from '../device.ts'
 import { RegistryError } from '../errors.ts'
 import type { Revocation } from '../revocation.ts'
+import type { WriteOperation } from '../../storage/index.ts'
 import type { DevicePage, DeviceSelection, RegistryStore } from '../store.ts'
 import { applied, checkChange, type DeviceChange } from './device-change.ts'
 import { LONGEST_OVERLAP_MS, Overlaps } from './overlaps.ts'
@@ -12,6 +13,8 @@ export interface DevicesParts {
   readonly store: RegistryStore
   readonly credentials: Pick<Credentials, 'hashGenerated' | 'forget'>
   readonly changes: ChangeQueue
+  /** What else goes when a device does. */
+  readonly writtenWithDeleted: (id: DeviceId) => WriteOperation[]
   /** Whoever is connected like that must be cut off now. */
   readonly revoke: (revocation: Revocation) => void
   /** How long a secret that was replaced stays valid when nothing else is said. */
@@ -51,13 +54,16 @@ export class Devices {
   readonly #store: RegistryStore
   readonly #credentials: DevicesParts['credentials']
   readonly #changes: ChangeQueue
+  readonly #writtenWithDeleted: DevicesParts['writtenWithDeleted']
   readonly #revoke: (revocation: Revocation) => void
   readonly #rotationOverlapMs: number
   readonly #now: () => Date
   readonly #overlaps: Overlaps
 
-  constructor({ store, credentials, changes, revoke, rotationOverlapMs, now }: DevicesParts) {
+  constructor(parts: DevicesParts) {
+    const { store, credentials, changes, revoke, rotationOverlapMs, now } = parts
     this.#store = store
+    this.#writtenWithDeleted = parts.writtenWithDeleted
     this.#credentials = credentials
     this.#changes = changes
     this.#revoke = revoke
@@ -202,7 +208,8 @@ export class Devices {
   }
 
   async #delete(found: readonly Owned[]): Promise<void> {
-    if (found.length > 0) await this.#store.deleteDevices(found)
+    const beside = found.flatMap(({ device }) => this.#writtenWithDeleted(device.id))
+    if (found.length > 0) await this.#store.deleteDevices(found, beside)
     for (const { key } of found) this.#revoke({ accessKey: key.accessKey })
   }
 

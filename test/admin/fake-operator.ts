@@ -1,4 +1,4 @@
-import type { BackupSummary, Operator, ServerStatus } from '../../admin/index.ts'
+import type { BackupSummary, Operator, ServerStatus, SigningKeyAnswer, TokenSummary } from '../../admin/index.ts'
 import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device } from '../../registry/index.ts'
 
@@ -33,6 +33,25 @@ export const A_BACKUP: BackupSummary = {
   files: ['registration-secret'],
   sha256: 'c'.repeat(64),
 }
+export const A_TOKEN: TokenSummary = {
+  id: 'tok_0123456789abcdef',
+  name: 'line-3',
+  state: 'valid',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  signingKey: 'shared',
+  maxRegistrations: 500,
+  uses: 412,
+  lastUsedAt: '2026-01-03T03:04:05.000Z',
+  refusals: { count: 2, lastAt: '2026-01-03T04:00:00.000Z', lastCode: 'ERR_TOKEN_NOT_FOR_DEVICE' },
+}
+
+export const A_SIGNING_KEY: SigningKeyAnswer = {
+  kid: 'key_0123456789abcdef',
+  algorithm: 'ES256',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  state: 'active',
+}
+
 const AN_ACCOUNT = {
   name: 'ops',
   role: 'admin',
@@ -58,7 +77,26 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     ...operatorOf(async (name) => {
       throw new Error(`the test did not expect ${name}`)
     }),
-    createToken: async ({ url, mqtt, extra }) => ({ token: 'a.b.c', payload: { ...extra, url, mqtt, iat: 1 } }),
+    createToken: async ({ url, mqtt, extra, name = A_TOKEN.name }) => ({
+      id: A_TOKEN.id,
+      name,
+      token: 'a.b.c',
+      payload: { ...extra, url, mqtt, iat: 1 },
+    }),
+    listTokens: async () => ({ tokens: [A_TOKEN] }),
+    getToken: async ({ token }) => {
+      if (token !== A_TOKEN.id) throw new RegistryError('ERR_NOT_FOUND', `There is no token "${token}".`)
+      return A_TOKEN
+    },
+    limitToken: async ({ maxRegistrations }) => ({
+      ...A_TOKEN,
+      ...(typeof maxRegistrations === 'number' ? { maxRegistrations } : {}),
+    }),
+    revokeToken: async () => ({ ...A_TOKEN, state: 'revoked', revokedAt: A_TOKEN.createdAt }),
+    reopenToken: async () => A_TOKEN,
+    listSigningKeys: async () => ({ keys: [A_SIGNING_KEY] }),
+    rotateSigningKey: async ({ algorithm }) => ({ ...A_SIGNING_KEY, algorithm }),
+    retireSigningKey: async ({ kid }) => ({ ...A_SIGNING_KEY, kid, state: 'retired' }),
     verifyToken: async ({ token }) =>
       token === 'a.b.c'
         ? { accepted: true, header: { alg: 'HS256', typ: 'JWT' }, payload: { iss: 'here', iat: 1_700_000_000 } }
@@ -106,6 +144,8 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
       secrets: [],
       ...(after === undefined ? { next: A_DEVICE.id } : {}),
     }),
+    readmitDevice: device,
+    readmitDevices: async () => ({ readmitted: 3 }),
     deleteDevice: device,
     createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
     listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),

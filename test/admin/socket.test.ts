@@ -147,6 +147,14 @@ test('every command gives the answer of the operator behind it', async (t) => {
   const device = { device: 'A1-0001' }
   const asked: ((operator: Operator) => Promise<unknown>)[] = [
     (operator) => operator.createToken({ url: 'u', mqtt: 'm', expiresInSeconds: 60, extra: { line: '3' } }),
+    (operator) => operator.listTokens(),
+    (operator) => operator.getToken({ token: 'tok_0123456789abcdef' }),
+    (operator) => operator.limitToken({ token: 'line-3', maxRegistrations: null }),
+    (operator) => operator.revokeToken({ token: 'line-3' }),
+    (operator) => operator.reopenToken({ token: 'legacy' }),
+    (operator) => operator.listSigningKeys(),
+    (operator) => operator.rotateSigningKey({ algorithm: 'EdDSA', overlapSeconds: 60 }),
+    (operator) => operator.retireSigningKey({ kid: 'shared' }),
     (operator) => operator.verifyToken({ token: 'a.b.c' }),
     (operator) => operator.createServiceKey({ name: 'x', rules: { deny: ['#'] } }),
     (operator) => operator.listServiceKeys(),
@@ -162,6 +170,8 @@ test('every command gives the answer of the operator behind it', async (t) => {
     (operator) => operator.tagDevice({ ...device, set: [{ key: 'line', value: '3' }] }),
     (operator) => operator.restrictDevice({ ...device, filterType: 'whitelist', subTopics: ['plant/#'] }),
     (operator) => operator.changeDevices({ change: { kind: 'disable' }, devices: { tag: 'line=3' }, limit: 10 }),
+    (operator) => operator.readmitDevice({ ...device, forSeconds: 60 }),
+    (operator) => operator.readmitDevices({ tag: { key: 'line', value: '3' }, forSeconds: 60 }),
     (operator) => operator.deleteDevice(device),
     (operator) => operator.status(),
   ]

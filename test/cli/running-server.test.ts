@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { decodeProtectedHeader } from 'jose'
 import { cliDocs } from '../../cli/index.ts'
 import { loadConfig } from '../../config.ts'
 import { openStore } from '../../open-store.ts'
@@ -77,6 +78,36 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, 'token', 'verify', 'TOKEN'],
   [4, 'token', 'verify', 'TOKENx'],
   [4, 'token', 'verify', 'nothing of the kind'],
+  [0, 'token', 'list'],
+  [0, 'token', 'get', 'line-3'],
+  [0, 'token', 'get', 'legacy'],
+  [3, 'token', 'get', 'nobody'],
+  [0, 'token', 'create', ...URLS, '--name', 'made', '--max-registrations', '5', '--match', 'A*', '--tag', 'line=3'],
+  [5, 'token', 'create', ...URLS, '--name', 'line-3'],
+  [2, 'token', 'create', ...URLS, '--network', '10.0.0.0/33'],
+  [2, 'token', 'create', ...URLS, '--recipe', 'nothing of the kind'],
+  [2, 'token', 'create', ...URLS, '--coming-back', 'perhaps'],
+  [0, 'token', 'limit', 'line-3', '--max-registrations', '7', '--per-hour', 'none'],
+  [2, 'token', 'limit', 'line-3'],
+  [2, 'token', 'limit', 'line-3', '--per-hour', '0'],
+  [0, 'token', 'revoke', 'line-3'],
+  [4, 'token', 'verify', 'TOKEN'],
+  [5, 'token', 'reopen', 'line-3'],
+  [0, 'token', 'revoke', 'legacy'],
+  [0, 'token', 'reopen', 'legacy'],
+  [0, 'device', 'readmit', 'A1-0001', '--for', '30m'],
+  [0, 'device', 'readmit', '--tag', 'DeviceRecipe=tl-generator', '--for', '30m'],
+  [3, 'device', 'readmit', 'A1-9999', '--for', '30m'],
+  [2, 'device', 'readmit', '--for', '30m'],
+  [2, 'device', 'readmit', 'A1-0001', '--for', '31d'],
+  [2, 'device', 'readmit', 'A1-0001', '--for', 'ever'],
+  [5, 'signing-key', 'retire', 'shared', '--yes'],
+  [0, 'signing-key', 'rotate', '--algorithm', 'ES256', '--overlap', '90d'],
+  [0, 'token', 'create', ...URLS],
+  [2, 'signing-key', 'retire', 'shared'],
+  [0, 'signing-key', 'retire', 'shared', '--yes'],
+  [3, 'signing-key', 'retire', 'nobody', '--yes'],
+  [0, 'signing-key', 'list'],
   [0, 'allow', 'list'],
   [0, 'allow', 'import', LIST_FILE, '--dry-run'],
   [0, 'allow', 'import', LIST_FILE],
@@ -117,7 +148,8 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   await aDevice(registry, 'A1-0001')
   await aDevice(registry, 'line 3 – ä\u202e')
   await registry.createServiceKey({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
-  const token = await registry.issueToken({ url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' })
+  const urls = { url: 'http://broker.example/r', mqtt: 'mqtt://broker.example' }
+  const { token } = await registry.tokens.create({ ...urls, name: 'line-3' })
   await database.close()
   await mkdir(join(config.data, 'recipes'))
   await writeFile(join(config.data, 'recipes', 'pump.yaml'), 'resourceType: DeviceRecipe\nname: pump\n')
@@ -131,8 +163,9 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
 const withoutChance = (text: string, cwd: string): string =>
   text
     .replaceAll(cwd, 'HERE')
-    .replaceAll(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, (token) => `TOKEN(${token.split('.')[0]})`)
+    .replaceAll(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, (token) => `TOKEN(${decodeProtectedHeader(token).alg})`)
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'KEY')
+    .replaceAll(/\b(tok|key)_[0-9a-f]{16}\b/g, '$1_ID')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'SECRET')
     .replaceAll(/"(iat|exp)":\d{10}/g, '"$1":SECONDS')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')

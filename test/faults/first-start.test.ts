@@ -49,7 +49,7 @@ test('a first start that is cut off at any step is begun again by the next, with
     const second = await open(folder)
     assert.equal(second.database.created, false)
     assert.equal(second.registry.devices.get('A1-0001').id, credentials.deviceId)
-    await second.registry.verifyToken(token)
+    await second.registry.tokens.verify(token)
     await second.database.close()
   }
 })

@@ -114,6 +114,9 @@ test('the numbers are those of the sources', async () => {
     'mooring_registrations_total{result="bad_request"}': 28,
     'mooring_registrations_total{result="busy"}': 29,
     'mooring_registrations_total{result="fault"}': 30,
+    'mooring_registrations_total{result="returned"}': 50,
+    'mooring_registrations_total{result="exhausted"}': 51,
+    'mooring_registrations_total{result="rate_limited"}': 52,
     mooring_hash_backlog_seconds: 31,
     mooring_store_commits_total: 32,
   })

@@ -91,7 +91,7 @@ test('what happens is in the next scrape', async (t) => {
       ['mooring_connections{stage="logged_in"}', 1],
       ['mooring_messages_received_total', 1],
       ['mooring_messages_sent_total', 1],
-      ['mooring_store_write_seconds_count', 1],
+      ['mooring_store_write_seconds_count', 2],
       ['mooring_store_write_failures_total', 0],
     ],
   )

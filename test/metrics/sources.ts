@@ -35,6 +35,9 @@ export function someSources(parts: Partial<MetricSources> = {}): MetricSources {
       bad_request: 28,
       busy: 29,
       fault: 30,
+      returned: 50,
+      exhausted: 51,
+      rate_limited: 52,
     }),
     kept: () => ({
       sessions: 33,
