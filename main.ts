@@ -49,7 +49,13 @@ async function main(): Promise<void> {
 async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
   const backups = await Backups.open(database, version)
-  return { operator: createOperator({ registry, backups, status: noServer }), close: () => database.close() }
+  return {
+    operator: createOperator({ registry, backups, status: noServer }),
+    close: async () => {
+      await registry.close()
+      await database.close()
+    },
+  }
 }
 
 /** Without showing what is typed. */

@@ -46,6 +46,7 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      journal: config.journal,
       rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,
     })

@@ -74,6 +74,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const watchWrites = storeWrites.watch.bind(storeWrites)
     const { database, registry } = await openStore(config, { ...parts, watchWrites })
     closing.add(() => database.close())
+    closing.add(() => registry.close())
     database.writer.onHealth((error) => {
       if (error === undefined) log.info({ event: 'store-mended' }, 'The store can be written again.')
       else
@@ -96,6 +97,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const broker = await createBroker({
       registry,
       database,
+      attempts: registry.attempts,
       options: { ...config.mqtt, persistence: config.storage.persistence },
       log,
     })
@@ -122,13 +124,14 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       log,
     })
     const { accept, acceptBytes } = broker
+    const { handshakeFailed, registrationEnded: attemptEnded } = registry.attempts
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
     if (mqtt !== undefined) {
       listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, log }))
     }
     if (mqtts !== undefined && tls !== undefined) {
-      const listener = await listenTls({ address: mqtts, tls, admission, accept, log })
+      const listener = await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed })
       certificate?.onChange((renewed) => listener.setCertificate(renewed))
       listeners.set('mqtts', listener)
     }
@@ -157,7 +160,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       },
     })
     const pages = [...metrics, jwksPage(registry)]
-    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
+    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, attemptEnded, pages }).callback()
     const adminHttp = createAdminHttp({
       registry,
       operator: operatorParts,
@@ -177,6 +180,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       onConnection: webSockets.connectionOpened.bind(webSockets),
       onUpgrade: webSockets.handleUpgrade.bind(webSockets),
       log,
+      handshakeFailed,
       maxConnections: config.limits.connections,
     }
     closing.add(() => webSockets.close())
@@ -188,7 +192,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     }
     if (listen.admin !== undefined) {
       const secure = tls !== undefined && !isLoopback(listen.admin.host) ? { tls } : {}
-      const own = { app: adminHttp.answer, log, name: 'admin', ...secure }
+      const own = { app: adminHttp.answer, log, handshakeFailed, name: 'admin', ...secure }
       const listener = await listenHttp({ ...own, address: listen.admin })
       if ('tls' in secure) certificate?.onChange((renewed) => listener.setCertificate(renewed))
       listeners.set('admin', listener)

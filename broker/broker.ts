@@ -1,4 +1,11 @@
-import { Signal, type DevicePresence, type Log, type Principal, type Registry } from '../registry/index.ts'
+import {
+  Signal,
+  type Attempts,
+  type DevicePresence,
+  type Log,
+  type Principal,
+  type Registry,
+} from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
 import { NodeStream } from './byte-stream.ts'
 import type { Connack } from './aedes-internals.d.ts'
@@ -21,7 +28,7 @@ import {
 } from './persistence/index.ts'
 import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
-import { LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
+import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
 import { Wills } from './wills.ts'
@@ -42,6 +49,8 @@ export interface BrokerOptions extends Partial<ConnectionLimits> {
 export interface BrokerParts {
   readonly registry: Pick<Registry, 'authenticate' | 'acl' | 'accessRevoked'>
   readonly database: BrokerDatabase
+  /** Told of each login, however it ends. */
+  readonly attempts?: Pick<Attempts, 'loginEnded'>
   readonly options: BrokerOptions
   readonly log: Log
 }
@@ -107,11 +116,23 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
           client.principal = await decisions.authenticate(client, password)
           const bannedMs = throttle?.bannedMs(client.id ?? '') ?? 0
           if (bannedMs > 0) throw new LoginRefused(ReturnCode.SERVER_UNAVAILABLE, keptOut(bannedMs))
+          parts.attempts?.loginEnded.emit({
+            ...attemptOf(client),
+            principal: client.principal,
+            takesOver: aedes.clients[client.id ?? ''] !== undefined,
+            refusal: undefined,
+          })
           return true
         },
         loginRefused: (client, reason) => {
           context.counters.loginsRefused[loginRefusalOf(reason)] += 1
           decisions.loginRefused(client, reason)
+          parts.attempts?.loginEnded.emit({
+            ...attemptOf(client),
+            principal: undefined,
+            takesOver: false,
+            refusal: attemptRefusalOf(reason),
+          })
         },
         mayPublish: (client, packet) => decisions.mayPublish(client, packet),
         maySubscribe: (client, subscription) => decisions.maySubscribe(client, subscription),
@@ -256,6 +277,12 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   }
 }
 
+const attemptOf = ({ peer, id, accessKey }: Connection) => ({
+  address: peer.address,
+  transport: peer.transport,
+  clientId: id ?? '',
+  accessKey,
+})
 const newsOf = ({ id, accessKey, principal, peer }: Connection): ClientNews => ({
   clientId: id ?? '',
   accessKey: accessKey ?? '',

@@ -2,7 +2,7 @@ import net from 'node:net'
 import { plainAddress, type Admission } from './admission.ts'
 import { listenError, type ListenerName } from './listener-errors.ts'
 import { Handshakes, type TlsCredentials } from './listener-tls.ts'
-import type { Log } from '../registry/index.ts'
+import type { HandshakeFailure, Log, Signal } from '../registry/index.ts'
 import type { Accept, AcceptBytes, Ticket } from './peer.ts'
 import { openTcpHandles, TcpStream } from './tcp-stream.ts'
 
@@ -31,6 +31,7 @@ export interface ListenTcpOptions {
 
 export interface ListenTlsOptions extends ListenTcpOptions {
   readonly tls: TlsCredentials
+  readonly handshakeFailed?: Signal<HandshakeFailure>
 }
 
 export interface Listener {
@@ -66,7 +67,7 @@ export async function listenTcp(options: ListenTcpOptions): Promise<Listener> {
 
 /** As `listenTcp`. @throws {Error} also when the certificate or its key cannot be used. */
 export async function listenTls(options: ListenTlsOptions): Promise<TlsListener> {
-  const handshakes = new Handshakes(options.tls, options.accept, options.log)
+  const handshakes = new Handshakes(options.tls, options.accept, options.log, options.handshakeFailed)
   const { listener } = await listen('mqtts', options, (socket, address, ticket) =>
     handshakes.begin(socket, address, ticket),
   )

@@ -1,4 +1,4 @@
-import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
+import { RegistryError, type AttemptRefusal, type RegistryErrorCode } from '../registry/index.ts'
 
 /** CONNACK return codes. Source: MQTT 3.1.1 §3.2.2.3, table 3.1. */
 export const ReturnCode = {
@@ -59,4 +59,11 @@ export function loginRefusalOf(error: unknown): LoginRefusal {
   if (!(error instanceof RegistryError)) return 'fault'
   if (error.code === 'ERR_BUSY') return 'busy'
   return returnCodeFor[error.code] === ReturnCode.SERVER_UNAVAILABLE ? 'fault' : 'bad_credentials'
+}
+
+/** For the operator, who may know which check failed. */
+export function attemptRefusalOf(error: unknown): AttemptRefusal {
+  if (error instanceof LoginRefused) return { code: 'ERR_LOGIN_NOT_ALLOWED', reason: error.message }
+  if (!(error instanceof RegistryError)) return { code: 'ERR_INTERNAL', fault: true }
+  return { code: error.code, reason: typeof error.cause === 'string' ? error.cause : error.message }
 }

@@ -24,7 +24,7 @@ export function cliDocs(): string {
 
 A command that needs the store asks the running server through \`admin.sock\` in the data folder, and opens the store itself when no server runs; the answer is the same. Whoever may open that file is the operator: it has mode 0600 in a folder of mode 0700.
 
-Data goes to standard output, talk to standard error. With \`--json\` the data is one JSON document on one line, and an error is \`{"error":{"code":…,"message":…,"hint":…}}\`. Colours appear on a terminal only, and never with \`NO_COLOR\`.
+Data goes to standard output, talk to standard error. With \`-o json\`, or \`--json\`, the data is one JSON document on one line; with \`-o jsonl\` it is a line for each row of a list, with \`-o csv\` a table for a spreadsheet. With the first two an error is \`{"error":{"code":…,"message":…,"hint":…}}\`. Colours appear on a terminal only, and never with \`NO_COLOR\`.
 
 ${helpOf(program)}
 ## Exit codes

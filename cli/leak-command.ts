@@ -10,15 +10,15 @@ import type { Run, Session } from './session.ts'
 export const addLeakCommand = (token: Command, run: Run): Command =>
   token
     .command('leak')
-    .argument('<token-id>', 'the ID (jti) of the token that others have')
-    .description('list the devices that registered with a token which leaked, and shut them out')
+    .argument('<token>', 'the ID or the name of the token that others have')
+    .description('revoke a token which leaked, list the devices that registered with it, and shut them out')
     .option(
       '--since <time>',
       'only those that registered since then: 2026-01-31, an ISO 8601 time, or how long ago, as 2h',
     )
     .option('--list', 'list them with the addresses they came from, and change nothing')
-    .option('--quarantine', 'list them, and let them hear their commands and nothing else')
-    .option('--rotate', 'list them, and give them new secrets, which are printed once')
+    .option('--quarantine', 'revoke it, list them, and let them hear their commands and nothing else')
+    .option('--rotate', 'revoke it, list them, and give them new secrets, which are printed once')
     .option('--yes', 'really do it; without it they are listed and counted')
     .addHelpText(
       'after',
@@ -44,8 +44,11 @@ async function leak(session: Session, token: string, options: LeakOptions): Prom
   if ([list, quarantine, rotate].filter((chosen) => chosen).length !== 1) {
     throw usageError('say what is to be done: one of --list, --quarantine and --rotate')
   }
-  const filter = selectionOf({ token, ...(since === undefined ? {} : { since }) })
   await session.withOperator(async (operator) => {
+    const { id, state } = await operator.getToken({ token })
+    // First of all: while the devices are listed others may still register with it.
+    if (yes && !list && state !== 'revoked') await operator.revokeToken({ token: id })
+    const filter = selectionOf({ token: id, ...(since === undefined ? {} : { since }) })
     await listAll(session, operator, filter, list === true)
     if (list) return
     const change = { kind: rotate ? 'rotate' : 'quarantine' } as const

@@ -192,6 +192,13 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What is kept for clients that are away, and how safely.' }),
+  journal: z
+    .strictObject({
+      maxAge: duration('How long an entry is kept.', 1000, LONGEST).prefault('365d'),
+      maxBytes: size('Bytes of all entries; beyond them the oldest are removed.', 1024, LARGEST).prefault('256MiB'),
+    })
+    .prefault({})
+    .meta({ description: 'The record of registrations, refusals and operations: `mooring journal list`.' }),
   metrics: z
     .strictObject({
       access: choice(
@@ -246,6 +253,7 @@ export function configOf(file: SettingsFile) {
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     storage: storageOf(file.storage),
+    journal: { maxAgeMs: file.journal.maxAge, maxBytes: file.journal.maxBytes },
     metrics: file.metrics,
     log: file.log,
     shutdown: { graceMs: file.shutdown.graceTimeout },

@@ -3,6 +3,7 @@ import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
 import { Credentials } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
+import { openJournal, type JournalLimits } from './journal/index.ts'
 import type { Log } from './log.ts'
 import { LoginThrottle } from './login-throttle.ts'
 import type { Recipe } from './recipe.ts'
@@ -37,6 +38,7 @@ export interface RegistryOptions {
   /** How secrets are hashed and checked; the benchmark compares another way. */
   readonly credentials?: Credentials
   readonly log: Log
+  readonly journal?: JournalLimits
   readonly now?: () => Date
 }
 
@@ -51,6 +53,8 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   await store.open()
   const credentials =
     options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+  const { log } = options
+  const throttle = new LoginThrottle()
   await allowList.open()
   await approvals.open()
   const signingKeys = new SigningKeys(level, writes, now)
@@ -77,10 +81,11 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     returns,
     credentials,
     accounts: await Accounts.open({ database, passwords: credentials, now }),
-    throttle: new LoginThrottle(),
+    throttle,
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     rotationOverlapMs: options.rotationOverlapMs ?? 0,
-    log: options.log,
+    journal: await openJournal(database, { store, throttle, limits: options.journal, log, now }),
+    log,
     now,
   })
 }

@@ -16,6 +16,7 @@ import type { Credentials } from './credentials.ts'
 import { isDeviceId, type Device, type DeviceId, type Tag } from './device.ts'
 import { Devices } from './devices/devices.ts'
 import { RegistryError } from './errors.ts'
+import type { Attempts, Journal, JournalRoom } from './journal/index.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import type { Presented, Principal } from './principal.ts'
@@ -40,6 +41,7 @@ export interface RegistryParts {
   readonly admission: Admission
   readonly allowList: AllowList
   readonly approvals: Approvals
+  readonly journal: JournalRoom
   /** How long a secret that was replaced stays valid when nothing else is said. */
   readonly rotationOverlapMs: number
   readonly log: Log
@@ -59,6 +61,14 @@ export class Registry {
   readonly acl: AccessControl
   readonly tokens: Tokens
   readonly signingKeys: SigningKeys
+  /** What happened. */
+  readonly journal: Journal
+  /** For the doors to tell who came. */
+  readonly attempts: Attempts
+  /** Why a device, a manufacturer ID or an address cannot get in. */
+  readonly explain: JournalRoom['explain']
+  /** Writes down what waits. The store stays open. */
+  readonly close: JournalRoom['close']
   /** Who administers this over HTTP. */
   readonly accounts: Accounts
   /** What an operator does with devices. */
@@ -82,7 +92,7 @@ export class Registry {
   readonly #changes = new ChangeQueue()
 
   constructor(parts: RegistryParts) {
-    const { store, tokens, returns, credentials, throttle, acl, rotationOverlapMs, log, now } = parts
+    const { store, tokens, returns, credentials, throttle, acl, journal, rotationOverlapMs, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
@@ -90,6 +100,10 @@ export class Registry {
     this.admission = parts.admission
     this.allowList = parts.allowList
     this.approvals = parts.approvals
+    this.journal = journal.journal
+    this.attempts = journal.attempts
+    this.explain = journal.explain
+    this.close = journal.close
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.deviceReturned = new Signal(reportFault)

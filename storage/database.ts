@@ -148,6 +148,8 @@ async function openLevel(
   { makeLevel = (location, options) => new Level(location, options) }: DatabaseOptions,
 ): Promise<StoreLevel> {
   const level: Level = makeLevel(store, LEVEL_OPTIONS)
+  // Every room hears when it was opened anew, and there are more of them than Node's guess of a leak.
+  level.setMaxListeners(0)
   try {
     await level.open({ createIfMissing: created })
     return level

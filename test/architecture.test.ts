@@ -32,7 +32,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
       '../storage/index.ts',
       '../upkeep/index.ts',
     ],
-    packages: ['commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
+    packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
   executable: { rooms: [], packages: [] },
 }

@@ -4,6 +4,7 @@ import { deviceChangeOperations } from './device-changes.ts'
 import { admissionOperations } from './admission.ts'
 import { backupOperations } from './backups.ts'
 import { deviceOperations } from './devices.ts'
+import { journalOperations } from './journal.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
@@ -15,6 +16,7 @@ export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
 export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
+export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
 export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
@@ -31,6 +33,7 @@ export const operations = {
   ...signingKeyOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...journalOperations,
   ...accountOperations,
   ...deviceChangeOperations,
   ...admissionOperations,

@@ -54,8 +54,9 @@ export class Accounts {
     return this.#accounts.size === 0
   }
 
+  /** By their names. */
   list(): Account[] {
-    return this.#accounts.values()
+    return this.#accounts.values().toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   find(name: string): Account | undefined {

@@ -1,6 +1,6 @@
 import type { BackupSummary, Operator, ServerStatus, SigningKeyAnswer, TokenSummary } from '../../admin/index.ts'
 import { operatorOf } from '../../admin/operator.ts'
-import { RegistryError, type Device } from '../../registry/index.ts'
+import { RegistryError, type Device, type JournalEntry } from '../../registry/index.ts'
 
 export const A_DEVICE: Device = {
   id: '6922d1a0c3f4e5b6a7980001',
@@ -50,6 +50,20 @@ export const A_SIGNING_KEY: SigningKeyAnswer = {
   algorithm: 'ES256',
   createdAt: '2026-01-02T03:04:05.678Z',
   state: 'active',
+}
+
+export const AN_ENTRY: JournalEntry = {
+  seq: 7,
+  at: '2026-01-02T03:04:05.678Z',
+  kind: 'registration',
+  result: 'accepted',
+  deviceId: A_DEVICE.id,
+  manufacturerId: A_DEVICE.manufacturerId,
+  tokenId: 'legacy',
+  address: '192.0.2.7',
+  transport: 'http',
+  latencyMs: 12.5,
+  hash: 'f'.repeat(64),
 }
 
 const AN_ACCOUNT = {
@@ -147,6 +161,19 @@ export function fakeOperator(overrides: Partial<Operator> = {}): Operator {
     readmitDevice: device,
     readmitDevices: async () => ({ readmitted: 3 }),
     deleteDevice: device,
+    listJournal: async ({ limit }) => ({ entries: [AN_ENTRY], ...(limit === 1 ? { next: AN_ENTRY.seq } : {}) }),
+    verifyJournal: async () => ({
+      whole: true,
+      checked: 1,
+      head: { seq: AN_ENTRY.seq, hash: AN_ENTRY.hash },
+      anchor: { seq: AN_ENTRY.seq - 1, hash: '0'.repeat(64) },
+    }),
+    explain: async ({ subject }) => ({
+      subject,
+      device: A_DEVICE,
+      findings: [{ check: 'device', verdict: 'fine', text: 'Registered.', at: A_DEVICE.registeredAt }],
+      entries: [AN_ENTRY],
+    }),
     createAccount: async ({ name, role }) => ({ ...AN_ACCOUNT, name, role }),
     listAccounts: async () => ({ accounts: [AN_ACCOUNT] }),
     setAccountPassword: async ({ name }) => ({ ...AN_ACCOUNT, name }),

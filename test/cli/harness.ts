@@ -59,7 +59,13 @@ export async function aListeningFolder(t: TestContext, operator: Operator): Prom
 export const openRealStore: CliContext['openLocal'] = async (config) => {
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   const backups = await Backups.open(database, '1.2.3')
-  return { operator: createOperator({ registry, backups, status: noStatus }), close: () => database.close() }
+  return {
+    operator: createOperator({ registry, backups, status: noStatus }),
+    close: async () => {
+      await registry.close()
+      await database.close()
+    },
+  }
 }
 
 function noStatus(): never {

@@ -53,12 +53,12 @@ test('a repair wants to be confirmed', async (t) => {
 
 test('a damaged store is told by file, repaired, and sound afterwards', async (t) => {
   const { data, mooring } = await aPlace(t)
-  assert.match((await mooring('store', 'verify')).stdout, /^sound: 4 records in .*\n {4}access-keys +1\n/)
+  assert.match((await mooring('store', 'verify')).stdout, /^sound: 9 records in .*\n {4}access-keys +1\n/)
   await rm(join(data, 'store', 'CURRENT'))
 
   const verified = await mooring('store', 'verify')
   assert.equal(verified.code, 1)
-  assert.match(verified.stdout, /^damaged: .*\n {2}.*store\/CURRENT is missing\n {2}4 records can be read:\n/)
+  assert.match(verified.stdout, /^damaged: .*\n {2}.*store\/CURRENT is missing\n {2}9 records can be read:\n/)
   assert.match(verified.stderr, /mooring store repair --yes/)
   const json = await mooring('store', 'verify', '--json')
   assert.equal(json.code, 1)
@@ -68,13 +68,21 @@ test('a damaged store is told by file, repaired, and sound afterwards', async (t
     [
       false,
       [{ file: join(data, 'store', 'CURRENT'), problem: 'is missing' }],
-      { 'access-keys': 1, 'by-manufacturer-id': 1, devices: 1, 'keys-by-device': 1 },
+      {
+        'access-keys': 1,
+        'by-manufacturer-id': 1,
+        'device-facets': 3,
+        devices: 1,
+        'keys-by-device': 1,
+        'token-devices': 1,
+        tokens: 1,
+      },
     ],
   )
 
   const repaired = await mooring('store', 'repair', '--yes')
   assert.equal(repaired.code, 0, repaired.stderr)
-  assert.match(repaired.stdout, /CURRENT is missing\n {2}kept 4 records:\n/)
+  assert.match(repaired.stdout, /CURRENT is missing\n {2}kept 9 records:\n/)
   assert.match(repaired.stdout, /what was there before: .*store\.damaged-\d{8}T\d{9}Z\n/)
   assert.match(repaired.stderr, /an older one may have come back/)
   assert.equal((await mooring('store', 'verify')).code, 0)
@@ -95,11 +103,11 @@ test('a backup is made, verified and restored; each says what is in it', async (
   const { cwd, mooring } = await aPlace(t)
   const created = await mooring('backup', 'create', '--to', 'copy')
   assert.equal(created.code, 0, created.stderr)
-  assert.match(created.stdout, new RegExp(`^backed up: ${join(cwd, 'copy')}, 4 records of .*\\n {4}access-keys +1\\n`))
+  assert.match(created.stdout, new RegExp(`^backed up: ${join(cwd, 'copy')}, 9 records of .*\\n {4}access-keys +1\\n`))
   assert.match(created.stderr, /It holds registration-secret and registration-issuer/)
   const verified = await mooring('backup', 'verify', 'copy')
   assert.equal(verified.code, 0)
-  assert.match(verified.stdout, /^whole: .*copy, 4 records/)
+  assert.match(verified.stdout, /^whole: .*copy, 9 records/)
 
   const restored = await mooring('backup', 'restore', 'copy', '--data', 'elsewhere')
   assert.equal(restored.code, 0, restored.stderr)

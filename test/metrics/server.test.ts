@@ -65,6 +65,8 @@ test('what happens is in the next scrape', async (t) => {
 
   const after = samplesOf(await scrape(server))
   const rise = (name: string): number => (after.get(name) ?? NaN) - (before.get(name) ?? NaN)
+  // The token and the device; what the journal has gathered is written when it is due.
+  assert.ok(rise('mooring_store_write_seconds_count') >= 2)
   assert.deepEqual(
     [
       'mooring_registrations_total{result="created"}',
@@ -77,7 +79,6 @@ test('what happens is in the next scrape', async (t) => {
       'mooring_connections{stage="logged_in"}',
       'mooring_messages_received_total',
       'mooring_messages_sent_total',
-      'mooring_store_write_seconds_count',
       'mooring_store_write_failures_total',
     ].map((name) => [name, rise(name)]),
     [
@@ -91,7 +92,6 @@ test('what happens is in the next scrape', async (t) => {
       ['mooring_connections{stage="logged_in"}', 1],
       ['mooring_messages_received_total', 1],
       ['mooring_messages_sent_total', 1],
-      ['mooring_store_write_seconds_count', 2],
       ['mooring_store_write_failures_total', 0],
     ],
   )

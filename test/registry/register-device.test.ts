@@ -177,8 +177,8 @@ test('a device, its key, both indexes and the use of the token are written in on
   const registry = await aRegistry(t, { database: { level: database.level, writer } })
   await registry.registerDevice({ token: mint({}), manufacturerId: 'A1' })
   assert.equal(batches.length, 1)
-  // Beside them its recipe in the index of devices, that the index is whole, and the use of the token.
-  assert.equal(batches[0]?.length, 7)
+  // Beside them its state and its token in the index of devices, that the index is whole, and the use of the token.
+  assert.equal(batches[0]?.length, 8)
 })
 
 test('a registration that could not be written leaves nothing behind, and the next one succeeds', async (t) => {

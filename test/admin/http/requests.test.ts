@@ -74,11 +74,12 @@ test('addresses that mean nothing are refused', async (t) => {
   }
 })
 
+function broken(): never {
+  throw new Error('the secret reason')
+}
+
 test('a fault of ours is answered without its reason, which is in the log', async (t) => {
-  const status = (): never => {
-    throw new Error('the secret reason')
-  }
-  const door = await anAdminDoor(t, { operator: { status } })
+  const door = await anAdminDoor(t, { operator: { status: broken } })
   const answer = await door.ask('/status', { headers: await door.session('viewer') })
   assert.equal(answer.status, 500)
   assert.doesNotMatch(answer.text, /reason/)

@@ -85,6 +85,16 @@ test('a scope opens its noun, and with :read only what changes nothing', async (
   assert.equal((await door.ask('/devices/x/disable', { ...disable, headers: devices })).status, 404)
 })
 
+test('no two operations answer the same method of the same path', () => {
+  const places = Object.values(operations).map(
+    ({ route }) => `${route.method} ${route.path.replaceAll(/\{\w+\}/g, '{}')}`,
+  )
+  assert.deepEqual(
+    places.filter((place, index) => places.indexOf(place) !== index),
+    [],
+  )
+})
+
 test('the document has every operation with its role, and every name once', async (t) => {
   const door = await anAdminDoor(t)
   const { text } = await door.ask('//openapi.json')

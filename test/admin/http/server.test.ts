@@ -15,6 +15,9 @@ const outerAddress = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 
+const logIn = (server: Mooring, password: string) =>
+  ask(`${server.url('http')}/admin/v1/login`, { body: { name: 'admin', password } })
+
 async function setUp(server: Mooring, url: string): Promise<{ cookie: string }> {
   const line = await server.process.line(/"event":"admin-setup"/)
   const { code } = JSON.parse(line) as { code: string }
@@ -22,6 +25,8 @@ async function setUp(server: Mooring, url: string): Promise<{ cookie: string }> 
   assert.equal(answer.status, 200, answer.text)
   return { cookie: (answer.headers.get('set-cookie') ?? '').split(';', 1)[0] ?? '' }
 }
+
+const timeless = (text: string): string => text.replace(/"serverTime":"[^"]+"/, '')
 
 test('unless told otherwise only this machine reaches it, and others see nothing', async (t) => {
   const server = await startMooring(t, { env: { MOORING_LISTEN_HTTP: '0.0.0.0:0' } })
@@ -32,11 +37,13 @@ test('unless told otherwise only this machine reaches it, and others see nothing
     ask(`${url}/openapi.json`, { headers: { 'x-forwarded-for': '127.0.0.1' } }),
     ...(outerAddress === undefined ? [] : [ask(`${url.replace('127.0.0.1', outerAddress)}/admin/v1/setup`, {})]),
   ]
-  for (const { status, text } of await Promise.all(elsewhere)) assert.deepEqual([status, text], [404, nothing.text])
+  for (const { status, text } of await Promise.all(elsewhere)) {
+    assert.deepEqual([status, timeless(text)], [404, timeless(nothing.text)])
+  }
   assert.equal((await ask(`${url}/admin/v1/status`, {})).status, 401)
   const line = await server.process.line(/"event":"admin-setup"/)
   const { urls } = JSON.parse(line) as { urls: string[] }
-  assert.deepEqual(urls, [`${url}/admin/`])
+  assert.deepEqual(urls, [`${url}/admin/v1/setup`])
 })
 
 for (const { access, status } of [
@@ -96,7 +103,7 @@ test('a listener of its own in the network needs a certificate', async (t) => {
 })
 
 test('what devices and operators do is heard as it happens, and a stop does not wait for who listens', async (t) => {
-  const server = await startMooring(t)
+  const server = await startMooring(t, { env: { MOORING_SHUTDOWN_GRACE_TIMEOUT: '1h' } })
   const url = server.url('http')
   const headers = await setUp(server, url)
   const request = httpRequest(`${url}/admin/v1/events`, { headers })
@@ -130,10 +137,9 @@ test('what devices and operators do is heard as it happens, and a stop does not 
   await hears(/event: changed\ndata: \{"operation":"disableDevice","target":"A1","by":\{"kind":"shell"\}\}/)
   await hears(new RegExp(`event: client-disconnected\\ndata: .*"deviceId":"${deviceId}"`))
   const closed = once(response, 'close')
-  const began = performance.now()
+  // A stop that waits for all of the grace time is forced, and ends with another code.
   assert.equal(await server.stop(), 0)
   await closed
-  assert.ok(performance.now() - began < 4000, 'the stop waited for the stream')
 })
 
 test('a session outlives a pulled plug', async (t) => {
@@ -148,8 +154,6 @@ test('a session outlives a pulled plug', async (t) => {
 test('MOORING_ADMIN_PASSWORD_FILE makes the account at the first start and sets its password at a later one', async (t) => {
   const folder = await aFolder(t)
   const file = join(folder, 'password')
-  const logIn = (server: Mooring, password: string) =>
-    ask(`${server.url('http')}/admin/v1/login`, { body: { name: 'admin', password } })
   await writeFile(file, `${PASSWORD}\n`)
   const env = { MOORING_ADMIN_PASSWORD_FILE: file }
   const first = await startMooring(t, { env })
@@ -172,7 +176,7 @@ test('the commands make accounts, codes and tokens for a server that runs', asyn
   const login = { body: { name: 'ops', password: PASSWORD } }
   assert.equal((await ask(`${server.url('http')}/admin/v1/login`, login)).status, 200)
   const { code, urls } = await server.json('admin', 'setup-url')
-  assert.deepEqual(urls, [`${server.url('http')}/admin/`])
+  assert.deepEqual(urls, [`${server.url('http')}/admin/v1/setup`])
   const setup = { body: { code, name: 'second', password: PASSWORD } }
   assert.equal((await ask(`${server.url('http')}/admin/v1/setup`, setup)).status, 200)
   const { token } = await server.json('apitoken', 'create', 'ci', '--role', 'viewer', '--scope', 'devices:read')

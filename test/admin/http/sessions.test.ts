@@ -146,9 +146,9 @@ test('a setup code is good once, within the hour, and for the last one made', as
   const setUp = (code: string, name = 'ops', password = PASSWORD) =>
     door.ask('/setup', { body: { code, name, password } })
   assert.equal((await setUp('AAAA-AAAA')).status, 401)
-  const void_ = setupCode.make().code.reveal()
+  const replaced = setupCode.make().code.reveal()
   const late = setupCode.make().code.reveal()
-  assert.equal((await setUp(void_)).status, 401)
+  assert.equal((await setUp(replaced)).status, 401)
   now = new Date(now.getTime() + 3_600_000)
   assert.equal((await setUp(late)).status, 401)
   const code = setupCode.make().code.reveal()
