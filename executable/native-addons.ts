@@ -1,5 +1,5 @@
 import { getAsset } from 'node:sea'
-import { gunzipSync } from 'node:zlib'
+import { brotliDecompressSync } from 'node:zlib'
 import { addonFolders, FOLDER_VARIABLE } from './addon-folders.ts'
 import { loadFromKeptFile } from './kept-file.ts'
 import { loadFromMemory } from './memory-file.ts'
@@ -14,7 +14,7 @@ const KNOWS_NO_NAMELESS_FILES: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENO
  */
 export function nativeAddon(name: string): unknown {
   try {
-    return loadAddon(name, gunzipSync(getAsset(`native/${name}.node`)), process.env)
+    return loadAddon(name, brotliDecompressSync(getAsset(`native/${name}.node`)), process.env)
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
     return process.exit(1)

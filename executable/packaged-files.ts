@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { getAsset, isSea } from 'node:sea'
-import { gunzipSync } from 'node:zlib'
+import { brotliDecompressSync } from 'node:zlib'
 
 /**
  * What the program carries with it besides its code: name → place in the sources. The single executable has them inside;
@@ -32,5 +32,5 @@ export function packagedFile(name: string): string {
   const place = placeInSources(name)
   // The compiled code lies in `dist/executable/`.
   const inSources = new URL(`../../${place}`, import.meta.url)
-  return (isSingleExecutable ? gunzipSync(getAsset(name)) : readFileSync(inSources)).toString()
+  return (isSingleExecutable ? brotliDecompressSync(getAsset(name)) : readFileSync(inSources)).toString()
 }

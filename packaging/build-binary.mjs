@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync } from 'node:zlib'
 import { bundle } from './bundle.mjs'
 import { noticesOf } from './notices.mjs'
 import { binaryFor, nodeFolder, prepareTools, root, run } from './tools.mjs'
@@ -35,7 +35,7 @@ async function build(arch) {
   mkdirSync(folder)
   const node = join(folder, 'node')
   // Before the program goes in: a third of Node are symbols that only a debugger reads.
-  run(strip, ['-o', node, join(nodeFolder(arch), 'bin/node')])
+  run(strip, ['-R', '.comment', '-R', '.gnu.build.attributes', '-o', node, join(nodeFolder(arch), 'bin/node')])
   writeFileSync(join(dist, 'THIRD-PARTY-NOTICES'), noticesOf(packages, arch))
 
   const native = {
@@ -95,8 +95,8 @@ async function packagedFiles() {
 function compressed(files, folder) {
   return Object.fromEntries(
     Object.entries(files).map(([name, file]) => {
-      const copy = join(folder, `${basename(name)}.gz`)
-      writeFileSync(copy, gzipSync(readFileSync(join(root, file)), { level: 9 }))
+      const copy = join(folder, `${basename(name)}.br`)
+      writeFileSync(copy, brotliCompressSync(readFileSync(join(root, file))))
       return [name, copy]
     }),
   )

@@ -29,7 +29,7 @@ const nativeAddons = {
 const ABSENT = /^(?:supports-color|bufferutil|utf-8-validate)$/
 /** What nobody here calls, and is two megabytes: forty languages, character sets, proxies, traces, threads for logs, browsers. */
 const UNUSED =
-  /^(?:\.\.\/locales\/index\.js|\.\/[ds]bcs-data(?:-generated)?|socks|worker-timers|thread-stream|@opentelemetry\/api)$/
+  /^(?:\.\.\/locales\/index\.js|\.\/[ds]bcs-data(?:-generated)?|socks|worker-timers|pino-abstract-transport|pump|thread-stream|@opentelemetry\/api)$/
 const leftOut = {
   name: 'left-out',
   resolveId(source) {
@@ -50,8 +50,10 @@ const mediaTypes = {
   resolveId: (source) => (source === 'mime-db' ? '\0media-types' : null),
   load(id) {
     if (id !== '\0media-types') return null
-    const table = JSON.parse(readFileSync(join(root, 'node_modules/mime-db/db.json'), 'utf8'))
-    return { code: `module.exports = JSON.parse(${JSON.stringify(JSON.stringify(table))})` }
+    const table = Object.entries(JSON.parse(readFileSync(join(root, 'node_modules/mime-db/db.json'), 'utf8')))
+    // Most have neither, and nobody asks for those.
+    const named = table.filter(([, { extensions, charset }]) => extensions !== undefined || charset !== undefined)
+    return { code: `module.exports = JSON.parse(${JSON.stringify(JSON.stringify(Object.fromEntries(named)))})` }
   },
 }
 
