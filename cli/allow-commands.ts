@@ -8,6 +8,7 @@ import { collect, examples } from './help.ts'
 import { systemCode } from '../storage/index.ts'
 import { fields, printable, type Output } from './output.ts'
 import { parseLimitOf } from './parse-limit.ts'
+import { parseTag } from './tags.ts'
 import type { Run, Session } from './session.ts'
 
 const DEFAULT_PAGE = 100
@@ -202,11 +203,7 @@ async function exportList(session: Session): Promise<void> {
 }
 
 async function addOne(session: Session, id: string, options: { tag?: readonly string[]; note: string }): Promise<void> {
-  const tags = (options.tag ?? []).map((pair) => {
-    const at = pair.indexOf('=')
-    if (at < 1) throw usageError(`--tag ${JSON.stringify(pair)} is not of the form key=value`)
-    return { key: pair.slice(0, at), value: pair.slice(at + 1) }
-  })
+  const tags = (options.tag ?? []).map(parseTag)
   const entry = await session.withOperator((operator) =>
     operator.addToAllowList({ manufacturerId: id, tags, note: options.note }),
   )

@@ -9,14 +9,14 @@ import {
 import { stateOf } from '../registry/index.ts'
 import { accessRows, addAccessCommand } from './device-access.ts'
 import { changeSelected, changeTarget, NOT_BOTH } from './device-changes.ts'
-import { addSelectionOptions, durationOf, selectionOf, type SelectionOptions } from './device-selection.ts'
-import { parseSeconds } from './durations.ts'
+import { addSelectionOptions, selectionOf, type SelectionOptions } from './device-selection.ts'
+import { durationOf, parseSeconds } from './durations.ts'
 import { usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import { parseLimitOf } from './parse-limit.ts'
 import type { Run, Session } from './session.ts'
-import { parseTag } from './token-options.ts'
+import { parseTag } from './tags.ts'
 
 const DEFAULT_PAGE = 100
 

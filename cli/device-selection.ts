@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { DeviceFilterRequest } from '../admin/index.ts'
-import { parseDuration } from '../config.ts'
 import { DEVICE_STATES, type DeviceState } from '../registry/index.ts'
+import { durationOf } from './durations.ts'
 import { usageError } from './failure.ts'
 
 /** As commander gathers them. */
@@ -40,14 +40,4 @@ function timeOf(text: string): string {
   throw usageError(
     `--since ${JSON.stringify(text)} is neither a time such as 2026-01-31T08:00:00Z nor a duration such as 2h`,
   )
-}
-
-/** In milliseconds. */
-export function durationOf(flag: string, text: string): number {
-  try {
-    return parseDuration(text)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw usageError(`${flag} ${JSON.stringify(text)} is not a duration such as 30m, 12h or 7d`)
-  }
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { COMING_BACK, REGISTRATION_MODES, type TokenTerms } from '../registry/index.ts'
 import { collect } from './help.ts'
-import { usageError } from './failure.ts'
+import { parseTag } from './tags.ts'
 
 /** What a token permits, as it is given on the command line. */
 export interface TermsOptions {
@@ -43,10 +43,4 @@ export function termsOf(options: TermsOptions): TokenTerms {
     ...(mode === undefined ? {} : { mode }),
     ...(comingBack === undefined ? {} : { comingBack }),
   }
-}
-
-export function parseTag(pair: string): { key: string; value: string } {
-  const at = pair.indexOf('=')
-  if (at > 0) return { key: pair.slice(0, at), value: pair.slice(at + 1) }
-  throw usageError(`--tag ${JSON.stringify(pair)} is not of the form key=value`)
 }

@@ -1,7 +1,7 @@
 export * from './access-key.ts'
 export * from './accounts/index.ts'
 export * from './acl.ts'
-export * from './address-list.ts'
+export * from './networks.ts'
 export * from './admission/index.ts'
 export * from './device.ts'
 export type { DeviceChange } from './devices/device-change.ts'

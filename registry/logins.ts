@@ -1,5 +1,5 @@
 import type { AccessKey, DeviceKey } from './access-key.ts'
-import { isInNetworks } from './address-list.ts'
+import { liesIn } from './networks.ts'
 import type { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
 import { isDeviceId } from './device.ts'
@@ -53,7 +53,7 @@ export class Logins {
       throw credentialsInvalid('the client ID is not the one of this key')
     }
     const { addresses = [] } = principal
-    if (addresses.length > 0 && !isInNetworks(addresses, presented.address)) {
+    if (addresses.length > 0 && !liesIn(addresses, presented.address)) {
       throw credentialsInvalid('the address is not in the list of this key')
     }
     return principal

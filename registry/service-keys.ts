@@ -5,7 +5,7 @@ import {
   type ServiceKey,
   type ServiceRules,
 } from './access-key.ts'
-import { addressListProblem } from './address-list.ts'
+import { networksProblem } from './networks.ts'
 import type { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
 import { RegistryError } from './errors.ts'
@@ -66,7 +66,7 @@ export class ServiceKeys {
       if (this.#store.findServiceKey(name) !== undefined) {
         throw new RegistryError('ERR_CONFLICT', `A service key named ${name} exists already.`)
       }
-      const problem = addressListProblem(addresses)
+      const problem = networksProblem(addresses)
       if (problem !== undefined) throw invalid(problem)
       const accessSecret = request.secret === undefined ? mintAccessSecret() : chosenSecret(request.secret)
       const key: ServiceKey = {

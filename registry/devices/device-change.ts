@@ -1,4 +1,4 @@
-import { addressListProblem } from '../address-list.ts'
+import { networksProblem } from '../networks.ts'
 import type { DeviceKey } from '../access-key.ts'
 import type { Device } from '../device.ts'
 import { RegistryError } from '../errors.ts'
@@ -35,7 +35,7 @@ export function checkChange(change: DeviceChange): void {
   const { filter, addresses } = change
   const problem =
     (filter === undefined ? undefined : keyFilterProblem(filter)) ??
-    (addresses === undefined ? undefined : addressListProblem(addresses))
+    (addresses === undefined ? undefined : networksProblem(addresses))
   if (problem !== undefined) throw new RegistryError('ERR_INPUT_INVALID', problem)
 }
 

@@ -2,7 +2,7 @@ import type { RegistrationMode } from '../admission/index.ts'
 import type { Tag } from '../device.ts'
 import { RegistryError } from '../errors.ts'
 import { globProblem } from './glob.ts'
-import { networkProblem } from './networks.ts'
+import { networkProblem } from '../networks.ts'
 
 /**
  * Whether a device that is registered may register again under its manufacturer ID: `never`; as long as it has not logged

@@ -8,7 +8,7 @@ import { RegistryError } from '../errors.ts'
 import type { Recipe } from '../recipe.ts'
 import { MAX_TOKEN_BYTES, type RegistrationTokens, type TokenClaims } from '../registration-token.ts'
 import { globMatches } from './glob.ts'
-import { liesIn } from './networks.ts'
+import { liesIn } from '../networks.ts'
 import type { Refusals, TokenUse, TokenUses } from './token-uses.ts'
 import type { TokenDevice, TokenStore } from './token-store.ts'
 import {
