@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import { Credentials } from '../../registry/credentials.ts'
 import { HashGate } from '../../registry/hash-gate.ts'
@@ -225,23 +226,25 @@ for (const kind of ['disable', 'quarantine'] as const) {
     const registry = await aRegistry(t, { database: { ...database, writer }, credentials })
     const first = await register(registry, await aToken(registry, { comingBack: 'until-first-use' }))
 
-    let release = (): void => {}
-    held = new Promise((resolve) => (release = resolve))
+    const gate = new EventEmitter()
+    held = once(gate, 'open').then(() => {})
     const changed = registry.devices.change('A1', { kind })
     const login = logIn(registry, first).catch((error: unknown) => error)
     await credentials.verified
     await new Promise(setImmediate)
-    release()
+    gate.emit('open')
     await changed
 
     const expected = kind === 'disable' ? BAD.code : true
-    const seen = (result: unknown): unknown => {
-      const { code, quarantined }: { code?: unknown; quarantined?: unknown } = Object(result)
-      return code ?? quarantined
-    }
-    assert.equal(seen(await login), expected)
-    assert.equal(seen(await logIn(registry, first).catch((error: unknown) => error)), expected)
+    assert.equal(outcomeOf(await login), expected)
+    assert.equal(outcomeOf(await logIn(registry, first).catch((error: unknown) => error)), expected)
   })
+}
+
+/** Why a login was refused, or whether it is quarantined. */
+function outcomeOf(result: unknown): unknown {
+  const { code, quarantined }: { code?: unknown; quarantined?: unknown } = Object(result)
+  return code ?? quarantined
 }
 
 /** Tells when a secret was checked. */
