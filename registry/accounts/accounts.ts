@@ -33,8 +33,8 @@ export class Accounts {
   readonly #changes = new ChangeQueue()
 
   private constructor({ database, passwords, now }: AccountsParts) {
-    this.sessions = new AdminSessions(database, now)
-    this.apiTokens = new ApiTokens(database, now)
+    this.sessions = new AdminSessions(database, this.#changes, now)
+    this.apiTokens = new ApiTokens(database, this.#changes, now)
     this.setupCode = new SetupCode(now)
     this.replays = new Replays(database, now)
     this.#database = database
@@ -144,8 +144,13 @@ export class Accounts {
     address: string
   }): Promise<{ account: Account; token: Secret }> {
     const { name, password, address } = request
-    const account = await this.verify(name, password)
-    return { account, token: await this.sessions.begin(name, address) }
+    const { passwordHash } = await this.verify(name, password)
+    return await this.#changes.run(async () => {
+      // In the turn of those who change passwords and end sessions: what was right a moment ago may not be now.
+      const account = this.#accounts.get(name)
+      if (account?.passwordHash !== passwordHash) throw loginRefused()
+      return { account, token: await this.sessions.begin(name, address) }
+    })
   }
 
   /** @throws as `logIn` does. */
@@ -155,7 +160,7 @@ export class Accounts {
     // The record may have changed meanwhile.
     const account = this.#accounts.get(name)
     if (!isRight || account === undefined || account.passwordHash !== asked?.passwordHash) {
-      throw new RegistryError('ERR_CREDENTIALS_INVALID', 'Unknown name or wrong password.')
+      throw loginRefused()
     }
     return account
   }
@@ -193,3 +198,6 @@ export class Accounts {
     throw new RegistryError('ERR_CONFLICT', `${name} is the last account with the role admin; make another one first.`)
   }
 }
+
+const loginRefused = (): RegistryError =>
+  new RegistryError('ERR_CREDENTIALS_INVALID', 'Unknown name or wrong password.')
