@@ -3,6 +3,7 @@ import type { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { ConnectionLimits } from './limits.ts'
 import { Logins } from './login.ts'
+import { LoginTurns } from './login-turns.ts'
 import { Flusher } from './output.ts'
 import type { DurablePersistence } from './persistence/index.ts'
 import type { Storing } from './publishing.ts'
@@ -71,6 +72,7 @@ export class BrokerContext {
   readonly sessions = new Map<string, Session>()
   readonly connections = new Connections()
   readonly logins = new Logins()
+  readonly loginTurns = new LoginTurns()
   readonly wheel = new TimerWheel()
   readonly flusher = new Flusher()
   /** What waits for the commit that was begun last. */

@@ -37,11 +37,14 @@ export class Logins {
 
 /** CONNECT → who is it → may it → its session → CONNACK. Nothing that follows is read before. */
 export function receiveConnect(connection: Connection, packet: ConnectPacket): void {
-  const { broker } = connection
   connection.connecting = true
   connection.protocol = packet.version
   connection.input.hold()
-  broker.preConnect(
+  connection.context.loginTurns.begin(() => connection.closed || begin(connection, packet))
+}
+
+function begin(connection: Connection, packet: ConnectPacket): void {
+  connection.broker.preConnect(
     connection,
     packet,
     once((error, goes) => {
