@@ -1,14 +1,17 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { createOperator } from './admin/index.ts'
 import { banner, runCli, servingLine, setupLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
+import { isSingleExecutable, packagedFile, packagedFileNames } from './executable/index.ts'
 import { createLog } from './log.ts'
 import { openStore } from './open-store.ts'
-import type { Log } from './registry/index.ts'
+import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
 import { startServer } from './server.ts'
+import { notifyServiceManager } from './service-manager.ts'
+import { Backups } from './upkeep/index.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
 process.umask(0o077)
@@ -16,28 +19,43 @@ process.umask(0o077)
 /** A stop that takes longer than this is not a stop any more. */
 const LONGEST_STOP_MS = 9_000
 
-const version = versionOf(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+// Nothing has used libuv's pool yet in the single executable, as nothing is read to load it: its size can still be told.
+if (isSingleExecutable) process.env['UV_THREADPOOL_SIZE'] ??= `${availableParallelism() + DEFAULT_POOL_THREADS}`
+
+const version = versionOf(packagedFile('package.json'))
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  version,
-  stdin: process.stdin,
-  askSecret,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  stdoutIsTTY: process.stdout.isTTY,
-  stderrIsTTY: process.stderr.isTTY,
-  env: process.env,
-  cwd: process.cwd(),
-  openLocal,
-  startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
-  serve,
-  onInterrupt,
-})
+void main()
+
+async function main(): Promise<void> {
+  process.exitCode = await runCli(process.argv.slice(2), {
+    version,
+    stdin: process.stdin,
+    askSecret,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdoutIsTTY: process.stdout.isTTY,
+    stderrIsTTY: process.stderr.isTTY,
+    env: process.env,
+    cwd: process.cwd(),
+    openLocal,
+    startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
+    serve,
+    onInterrupt,
+    packagedFiles: { names: packagedFileNames, read: packagedFile },
+  })
+}
 
 async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
-  return { operator: createOperator({ registry, status: noServer }), close: () => database.close() }
+  const backups = await Backups.open(database, version)
+  return {
+    operator: createOperator({ registry, backups, status: noServer }),
+    close: async () => {
+      await registry.close()
+      await database.close()
+    },
+  }
 }
 
 /** Without showing what is typed. */
@@ -93,7 +111,15 @@ async function serve(loaded: LoadedConfig): Promise<number> {
     log.info(...servingLine(facts))
   }
 
+  process.on('SIGHUP', () => void server.reload())
+  const notify = (state: 'READY=1' | 'STOPPING=1'): void =>
+    notifyServiceManager(state, process.env, (reason) =>
+      log.warn({ event: 'notify-failed', reason: reason.message }, 'The service manager could not be told.'),
+    )
+  notify('READY=1')
+
   await stopped
+  notify('STOPPING=1')
   log.info({ event: 'stopping' }, 'Stopping: no new connections, what has begun finishes. A second signal forces.')
   const late = setTimeout(() => {
     log.error({ event: 'stop-forced' }, `The stop took longer than ${LONGEST_STOP_MS} ms and was forced.`)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chooseRecipe, recipesFolder, type Config } from './config.ts'
-import { openRegistry, Secret, type Log, type Registry } from './registry/index.ts'
+import { chooseRecipe, loadRecipes, recipesFolder, type Config } from './config.ts'
+import { openRegistry, Secret, TL_GENERATOR, type Log, type Registry } from './registry/index.ts'
 import { generatedText, openDatabase, type Database, type Writer } from './storage/index.ts'
 
 /** The registry over its open store: what the server serves, and what a command works on when no server runs. */
@@ -26,9 +26,12 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
   const { log, poolThreads, watchWrites } = parts
   // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
   const recipe = await chooseRecipe(config.registration.recipe, recipesFolder(config))
+  const recipes = [...(await loadRecipes(recipesFolder(config))), TL_GENERATOR]
   const database = await openDatabase(config.data, {
     durability: config.storage.durability,
     furnish: (made) => signingIdentity(config, made),
+    onMigrated: (migrated) =>
+      log.info({ event: 'store-migrated', ...migrated }, 'The store was brought to a newer format; a backup is kept.'),
   })
   try {
     const { level, writer } = database
@@ -36,10 +39,15 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
     const registry = await openRegistry(watched, {
       ...(await signingIdentity(config, database)),
       recipe,
+      recipes,
+      registrationMode: config.registration.mode,
+      normalisation: config.registration.manufacturerIds,
       topicRoot: config.mqtt.topicRoot,
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      journal: config.journal,
+      rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,
     })
     return { database, registry }
@@ -54,7 +62,8 @@ async function signingIdentity(
   { registration }: Config,
   database: Pick<Database, 'folder' | 'created'>,
 ): Promise<{ registrationSecret: Secret; registrationIssuer: string }> {
-  const generate = (name: string, setting: string, make: () => string) => generatedText(database, name, setting, make)
+  const generate = (name: Parameters<typeof generatedText>[1], setting: string, make: () => string) =>
+    generatedText(database, name, setting, make)
   return {
     registrationSecret:
       registration.secret ??

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   createAdminHttp,
@@ -22,17 +21,21 @@ import {
   type Listener,
   type ListenAddress,
 } from './broker/index.ts'
-import { ConfigError, formatListenAddress, isLoopback, type Config } from './config.ts'
+import { CertificateFiles } from './certificate-files.ts'
+import { formatListenAddress, isLoopback, type Config } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
+  createAdmissionWebhook,
   createRegistrationApp,
+  jwksPage,
   listenHttp,
   type HttpListener,
   type ReadinessCheck,
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
+import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
@@ -43,6 +46,8 @@ export interface Server {
   readonly addresses: Readonly<Partial<Record<keyof Config['listen'], ListenAddress>>>
   readonly dataFolderCreated: boolean
   readonly operator: Operator
+  /** Reads the certificate again; nobody is disconnected. @returns false when it cannot be used and the old one stays. */
+  reload(): Promise<boolean>
   /** How the first account of the admin API can be made, when there is none. */
   readonly setup: { readonly code: string; readonly urls: readonly string[] } | undefined
   /** Stops accepting, lets what has begun finish, writes what waits, and closes the store. Resolves within the grace time and a little. */
@@ -59,7 +64,8 @@ const BUSY_BACKLOG_MS = 500
 export async function startServer(config: Config, parts: ServerParts): Promise<Server> {
   const { log } = parts
   const startedAt = new Date()
-  const tls = await readCertificate(config)
+  const certificate = await openCertificate(config, log)
+  const tls = certificate?.current
   const closing = new Closing()
   const reportFault = (error: unknown): void =>
     log.error({ event: 'listener-failed', error }, 'A listener of what happens failed.')
@@ -68,6 +74,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const watchWrites = storeWrites.watch.bind(storeWrites)
     const { database, registry } = await openStore(config, { ...parts, watchWrites })
     closing.add(() => database.close())
+    closing.add(() => registry.close())
     database.writer.onHealth((error) => {
       if (error === undefined) log.info({ event: 'store-mended' }, 'The store can be written again.')
       else
@@ -77,21 +84,32 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         )
     })
 
+    const { webhookUrl, webhookSecret, webhookFallback } = config.registration
+    if (webhookUrl !== undefined && webhookSecret !== undefined) {
+      registry.admission.askThrough(
+        createAdmissionWebhook({ url: webhookUrl, secret: webhookSecret, fallback: webhookFallback, log }),
+      )
+    }
+
     const listeners = new Map<keyof Config['listen'], Listener | HttpListener>()
     closing.add(() => Promise.all([...listeners.values()].map((listener) => listener.close(config.shutdown.graceMs))))
 
     const broker = await createBroker({
       registry,
       database,
+      attempts: registry.attempts,
       options: { ...config.mqtt, persistence: config.storage.persistence },
       log,
     })
     closing.add(() => broker.close())
 
+    const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
     const operatorParts: OperatorParts = {
       registry,
+      presence: (deviceId) => broker.presenceOf(deviceId),
+      backups,
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
       adminUrls: urls,
       changed: operatorChanged,
@@ -105,12 +123,17 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       busy: () => registry.loginBacklogMs() > BUSY_BACKLOG_MS,
       log,
     })
-    const { accept } = broker
+    const { accept, acceptBytes } = broker
+    const { handshakeFailed, registrationEnded: attemptEnded } = registry.attempts
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
-    if (mqtt !== undefined) listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, log }))
+    if (mqtt !== undefined) {
+      listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, log }))
+    }
     if (mqtts !== undefined && tls !== undefined) {
-      listeners.set('mqtts', await listenTls({ address: mqtts, tls, admission, accept, log }))
+      const listener = await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed })
+      certificate?.onChange((renewed) => listener.setCertificate(renewed))
+      listeners.set('mqtts', listener)
     }
 
     const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
@@ -120,21 +143,24 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     ]
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
-    const pages = metricsPages({
+    const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
       sources: {
         version: parts.version,
         connectedClients: () => broker.connectedClients(),
         broker: () => broker.counters(),
+        kept: () => broker.kept(),
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
-        certificate: () => tls?.cert,
+        certificate: () => certificate?.current.cert,
       },
     })
-    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, pages }).callback()
+    const pages = [...metrics, jwksPage(registry)]
+    const app = createRegistrationApp({ registry, readiness, log, registrationEnded, attemptEnded, pages }).callback()
     const adminHttp = createAdminHttp({
       registry,
       operator: operatorParts,
@@ -154,19 +180,26 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       onConnection: webSockets.connectionOpened.bind(webSockets),
       onUpgrade: webSockets.handleUpgrade.bind(webSockets),
       log,
+      handshakeFailed,
       maxConnections: config.limits.connections,
     }
     closing.add(() => webSockets.close())
     if (http !== undefined) listeners.set('http', await listenHttp({ ...web, address: http }))
     if (https !== undefined && tls !== undefined) {
-      listeners.set('https', await listenHttp({ ...web, address: https, tls }))
+      const listener = await listenHttp({ ...web, address: https, tls })
+      certificate?.onChange((renewed) => listener.setCertificate(renewed))
+      listeners.set('https', listener)
     }
     if (listen.admin !== undefined) {
       const secure = tls !== undefined && !isLoopback(listen.admin.host) ? { tls } : {}
-      const own = { app: adminHttp.answer, log, name: 'admin', ...secure }
-      listeners.set('admin', await listenHttp({ ...own, address: listen.admin }))
+      const own = { app: adminHttp.answer, log, handshakeFailed, name: 'admin', ...secure }
+      const listener = await listenHttp({ ...own, address: listen.admin })
+      if ('tls' in secure) certificate?.onChange((renewed) => listener.setCertificate(renewed))
+      listeners.set('admin', listener)
     }
     await furnishAccount(config, registry.accounts, log)
+    certificate?.watch()
+    closing.add(async () => certificate?.close())
     closing.add(async () => {
       adminHttp.close()
       for (const listener of listeners.values()) listener.stopAccepting()
@@ -177,6 +210,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       addresses: Object.fromEntries([...listeners].map(([name, listener]) => [name, listener.address])),
       dataFolderCreated: database.created,
       operator,
+      reload: async () => (await certificate?.reload()) ?? true,
       setup: setupOf(registry.accounts, urls()),
       close: () => closing.run(),
     }
@@ -266,20 +300,12 @@ class Closing {
 }
 
 /** Read before the store is opened, so that a certificate that is missing costs nothing. */
-async function readCertificate({ tls, listen }: Config): Promise<{ cert: Buffer; key: Buffer } | undefined> {
-  if (tls.cert === undefined || tls.key === undefined) return undefined
+async function openCertificate({ tls, listen }: Config, log: Log): Promise<CertificateFiles | undefined> {
+  const { cert, key } = tls
+  if (cert === undefined || key === undefined) return undefined
   const ownAdmin = listen.admin !== undefined && !isLoopback(listen.admin.host)
   if (listen.mqtts === undefined && listen.https === undefined && !ownAdmin) return undefined
-  return { cert: await readPem('tls.cert', tls.cert), key: await readPem('tls.key', tls.key) }
-}
-
-async function readPem(setting: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new ConfigError([`${setting}: ${path} cannot be read: ${reason}`])
-  }
+  return await CertificateFiles.open({ cert, key }, log)
 }
 
 function statusOf(

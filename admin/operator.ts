@@ -1,3 +1,4 @@
+import { journalled } from './journal-operations.ts'
 import {
   operations,
   type Caller,
@@ -39,14 +40,15 @@ export async function callOperation(
   caller: Caller,
 ): Promise<unknown> {
   const operation = operationNamed(name)
-  const answer = await operation.call(parts, request, caller)
-  if (operation.role !== 'viewer') {
-    parts.changed?.emit({ operation: name, target: targetOf(operation, request), by: caller })
-  }
+  const target = targetOf(operation, request)
+  const answer = await journalled(parts.registry.journal, { name, operation, target, caller }, () =>
+    operation.call(parts, request, caller),
+  )
+  if (operation.role !== 'viewer') parts.changed?.emit({ operation: name, target, by: caller })
   return answer
 }
 
-/** What an operation is about: the parameters of its route, or the name of what is new. */
+/** What an operation is about: the parameters of its route, or the name of what is new. None of them is a secret. */
 function targetOf({ route }: Operation, request: unknown): string {
   const fields: Record<string, unknown> = { ...Object(request) }
   const names = Array.from(route.path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)

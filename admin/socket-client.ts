@@ -4,9 +4,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import getRawBody from 'raw-body'
 import { z } from 'zod'
-import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
+import { RegistryError } from '../registry/index.ts'
 import type { OperationName, Operator } from './operations/index.ts'
-import { operatorOf } from './operator.ts'
+import { operationNamed, operatorOf } from './operator.ts'
+import { isRefusalCode } from './refusal-status.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
 /** `denied`: this user may not open the socket. `unreachable`: the server went away or does not answer. `failed`: it answered with a fault. */
@@ -44,7 +45,7 @@ export async function connectOperator(folder: string, timeouts: Timeouts = {}): 
   const { connectMs, answerMs } = { ...timeoutDefaults, ...timeouts }
   if (!(await someoneListens(folder, connectMs))) return undefined
 
-  return operatorOf((name, request) => send(folder, name, request, answerMs))
+  return operatorOf((name, request) => send(folder, name, request, operationNamed(name).answerMs ?? answerMs))
 }
 
 async function someoneListens(folder: string, timeoutMs: number): Promise<boolean> {
@@ -111,21 +112,6 @@ async function post(
     await address.release()
   }
 }
-
-/** The codes that travel. A new one does not compile until it is here. */
-const refusalCodes = {
-  ERR_MANUFACTURER_ID_MISSING: true,
-  ERR_REGISTRATION_TOKEN_INVALID: true,
-  ERR_DEVICE_ALREADY_REGISTERED: true,
-  ERR_CREDENTIALS_INVALID: true,
-  ERR_NOT_FOUND: true,
-  ERR_CONFLICT: true,
-  ERR_INPUT_INVALID: true,
-  ERR_BUSY: true,
-  ERR_STORE_UNAVAILABLE: true,
-} as const satisfies Record<RegistryErrorCode, true>
-
-const isRefusalCode = (code: string): code is RegistryErrorCode => Object.hasOwn(refusalCodes, code)
 
 const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 

@@ -3,28 +3,16 @@ import { chmod, lstat, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import getRawBody from 'raw-body'
-import { RegistryError, type Log, type RegistryErrorCode } from '../registry/index.ts'
+import { RegistryError, type Log } from '../registry/index.ts'
 import { believed, isOperationName, type OperationName, type Operator } from './operations/index.ts'
 import { askOperator, operationNamed } from './operator.ts'
+import { statusOf } from './refusal-status.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 /** What is under way when the server closes may finish within this time. */
 const CLOSE_GRACE_MS = 2_000
-
-/** HTTP status of each refusal. A new code does not compile until it is answered here. */
-export const statusOf = {
-  ERR_MANUFACTURER_ID_MISSING: 400,
-  ERR_REGISTRATION_TOKEN_INVALID: 403,
-  ERR_DEVICE_ALREADY_REGISTERED: 409,
-  ERR_CREDENTIALS_INVALID: 403,
-  ERR_NOT_FOUND: 404,
-  ERR_CONFLICT: 409,
-  ERR_INPUT_INVALID: 400,
-  ERR_BUSY: 503,
-  ERR_STORE_UNAVAILABLE: 503,
-} as const satisfies Record<RegistryErrorCode, number>
 
 /** A request that never became a command. */
 class BadRequest extends Error {

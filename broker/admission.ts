@@ -213,7 +213,9 @@ class Doorkeeper implements Admission {
     clearTimeout(visit.timer)
     // Absolute: no byte a client sends moves it.
     visit.timer = setTimeout(() => this.#end(visit, 'deadline'), visit.remainingMs)
-    visit.open(visit)
+    const { open } = visit
+    visit.open = undefined
+    open?.(visit)
   }
 
   #keepWaiting(visit: Visit): void {
@@ -291,7 +293,8 @@ class Visit implements Ticket {
   readonly connection: Admitted
   readonly address: string
   readonly network: string
-  readonly open: (ticket: Ticket) => void
+  /** Gone once it was called: it holds all that the door knew. */
+  open: ((ticket: Ticket) => void) | undefined
   readonly #doorkeeper: Doorkeeper
   stage: 'waiting' | 'silent' | 'answering' | 'logged-in' | 'gone' = 'waiting'
   /** Of the deadline, once it is let in. */

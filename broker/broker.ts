@@ -1,5 +1,13 @@
-import { Signal, type Log, type Registry } from '../registry/index.ts'
+import {
+  Signal,
+  type Attempts,
+  type DevicePresence,
+  type Log,
+  type Principal,
+  type Registry,
+} from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
+import { NodeStream } from './byte-stream.ts'
 import type { Connack } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
 import { Connection } from './connection.ts'
@@ -9,11 +17,18 @@ import { EarlyCommands } from './early-commands.ts'
 import { describe, MqttGates } from './gates.ts'
 import { hooksOf } from './hooks.ts'
 import { DEFAULT_LIMITS, type ConnectionLimits } from './limits.ts'
-import { peerOf, type Accept } from './peer.ts'
+import { peerOf, type Accept, type AcceptBytes } from './peer.ts'
 import { ExpiringSessions } from './expiring-sessions.ts'
-import { brokerIdOf, DurablePersistence, type BrokerDatabase, type PersistenceOptions } from './persistence/index.ts'
+import {
+  brokerIdOf,
+  DurablePersistence,
+  type BrokerDatabase,
+  type PersistenceCounters,
+  type PersistenceOptions,
+} from './persistence/index.ts'
+import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
-import { LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
+import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
 import { Wills } from './wills.ts'
@@ -34,6 +49,8 @@ export interface BrokerOptions extends Partial<ConnectionLimits> {
 export interface BrokerParts {
   readonly registry: Pick<Registry, 'authenticate' | 'acl' | 'accessRevoked'>
   readonly database: BrokerDatabase
+  /** Told of each login, however it ends. */
+  readonly attempts?: Pick<Attempts, 'loginEnded'>
   readonly options: BrokerOptions
   readonly log: Log
 }
@@ -49,11 +66,16 @@ export interface ClientNews {
 
 export interface Broker {
   readonly accept: Accept
+  readonly acceptBytes: AcceptBytes
   readonly clientConnected: Signal<ClientNews>
   readonly clientDisconnected: Signal<ClientNews>
   /** Logged in and not yet gone. */
   connectedClients(): number
+  /** Undefined when it was not seen since the start. */
+  presenceOf(clientId: string): DevicePresence | undefined
   counters(): Readonly<BrokerCounters>
+  /** What is kept for clients that are away. */
+  kept(): PersistenceCounters & { readonly expiredSessions: number }
   /**
    * Publishes the wills of those who are connected, ends every connection and lets storage finish what was begun. Takes
    * three seconds at most, whatever clients and storage do. The database stays open.
@@ -83,7 +105,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     router,
     log,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    connect: (stream, request) => connect(stream, peerOf(stream), request),
+    connect: (stream, request) => connect(new NodeStream(stream), peerOf(stream), request),
     hooks: hooksOf({
       log,
       gateTimeoutMs: options.gateTimeoutMs ?? DEFAULT_GATE_TIMEOUT_MS,
@@ -94,11 +116,23 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
           client.principal = await decisions.authenticate(client, password)
           const bannedMs = throttle?.bannedMs(client.id ?? '') ?? 0
           if (bannedMs > 0) throw new LoginRefused(ReturnCode.SERVER_UNAVAILABLE, keptOut(bannedMs))
+          parts.attempts?.loginEnded.emit({
+            ...attemptOf(client),
+            principal: client.principal,
+            takesOver: aedes.clients[client.id ?? ''] !== undefined,
+            refusal: undefined,
+          })
           return true
         },
         loginRefused: (client, reason) => {
           context.counters.loginsRefused[loginRefusalOf(reason)] += 1
           decisions.loginRefused(client, reason)
+          parts.attempts?.loginEnded.emit({
+            ...attemptOf(client),
+            principal: undefined,
+            takesOver: false,
+            refusal: attemptRefusalOf(reason),
+          })
         },
         mayPublish: (client, packet) => decisions.mayPublish(client, packet),
         maySubscribe: (client, subscription) => decisions.maySubscribe(client, subscription),
@@ -136,6 +170,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     log.error({ event: 'listener-failed', error }, 'A listener of the broker failed.')
   const clientConnected = new Signal<ClientNews>(reportFault)
   const clientDisconnected = new Signal<ClientNews>(reportFault)
+  const presences = new Presences((clientId) => aedes.clients[clientId])
   const earlyCommands = new EarlyCommands(aedes, context.wheel)
   const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
@@ -150,6 +185,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   aedes.on('connackSent', ({ returnCode }: Connack, client: Connection) => {
     if (returnCode !== ReturnCode.ACCEPTED) return
     client.peer.ticket.loggedIn()
+    presences.entered(client)
     context.counters.logins += 1
     clientConnected.emit(newsOf(client))
     if (tellsLogins) log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
@@ -157,6 +193,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   aedes.on('clientDisconnect', (client: Connection) => {
     earlyCommands.drop(client)
     clientDisconnected.emit(newsOf(client))
+    presences.left(client)
   })
   for (const event of ['clientError', 'connectionError']) aedes.on(event, explainEnd)
 
@@ -177,8 +214,10 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     }
   }
 
-  const stopListening = registry.accessRevoked.on(({ accessKey }) => {
-    const revoked = context.connections.withKey(accessKey)
+  const stopListening = registry.accessRevoked.on(({ accessKey, secretsBefore }) => {
+    const revoked = context.connections
+      .withKey(accessKey)
+      .filter(({ principal }) => secretsBefore === undefined || isOlder(principal, secretsBefore))
     for (const client of revoked) client.close()
     log.info(
       { event: 'access-revoked', accessKey, closed: revoked.length },
@@ -196,14 +235,11 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
 
   const expiring = new ExpiringSessions(context, log)
 
-  const connect = (...[stream, peer, request]: [...Parameters<Accept>, request?: unknown]): Connection =>
+  const connect = (...[stream, peer, request]: [...Parameters<AcceptBytes>, request?: unknown]): Connection =>
     new Connection(context, stream, peer, request)
-  const accept: Accept = (stream, peer) => {
-    if (closing !== undefined || stream.destroyed) {
-      stream.destroy()
-      return
-    }
-    connect(stream, peer)
+  const acceptBytes: AcceptBytes = (stream, peer) => {
+    if (closing === undefined && stream.isWritable) connect(stream, peer)
+    else stream.destroy()
   }
 
   let closing: Promise<void> | undefined
@@ -229,21 +265,33 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   }
 
   return {
-    accept,
+    accept: (stream, peer) => acceptBytes(new NodeStream(stream), peer),
+    acceptBytes,
     clientConnected,
     clientDisconnected,
     connectedClients: () => aedes.connectedClients,
+    presenceOf: (clientId) => presences.of(clientId),
     counters: () => context.counters,
+    kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),
     close: () => (closing ??= close()),
   }
 }
 
+const attemptOf = ({ peer, id, accessKey }: Connection) => ({
+  address: peer.address,
+  transport: peer.transport,
+  clientId: id ?? '',
+  accessKey,
+})
 const newsOf = ({ id, accessKey, principal, peer }: Connection): ClientNews => ({
   clientId: id ?? '',
   accessKey: accessKey ?? '',
   ...(principal?.kind === 'device' ? { deviceId: principal.deviceId } : {}),
   address: peer.address,
 })
+/** A login that is being decided is not: its secret is looked at when that is done. */
+const isOlder = (principal: Principal | undefined, secretVersion: number): boolean =>
+  principal?.kind === 'device' && (principal.secretVersion ?? 0) < secretVersion
 
 const keptOut = (milliseconds: number): string =>
   `it published too much, and is kept out for another ${Math.ceil(milliseconds / 1000)} s`

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
-import type { Duplex } from 'node:stream'
 import { callbackify } from 'node:util'
 import type { Principal } from '../registry/index.ts'
 import type { AedesClient, Message, PublishPacket, Qos, StoredPublish, Subscription } from './aedes-internals.d.ts'
+import type { ByteStream, Conn, StreamListener } from './byte-stream.ts'
 import {
+  checkFirst,
   checkFlags,
   MQTT_3_1_1,
   PacketType,
@@ -44,9 +45,8 @@ const NO_DUPLICATES = Object.freeze<Record<string, number>>({})
  * every connection class. A packet at a time, in order; nothing is executed before CONNACK; nothing is acknowledged
  * before what it promises is done.
  */
-export class Connection implements AedesClient, Receiver, Recipient, Drained, PacketHandler, Deadline {
+export class Connection implements AedesClient, Receiver, Recipient, Drained, StreamListener, PacketHandler, Deadline {
   // ---- as Aedes documents its Client
-  readonly conn: Duplex
   readonly req: unknown
   readonly broker: BrokerContext['broker']
   readonly duplicates = NO_DUPLICATES
@@ -65,6 +65,8 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   accessKey = ''
   /** Set once the login is through; without it every gate is closed. */
   principal: Principal | undefined
+  /** Since 1970, in milliseconds: when it logged in. */
+  since = 0
   /** Held by Aedes under its id. */
   registered = false
   /** Said DISCONNECT, so that its will is moot [MQTT-3.14.4-3]. */
@@ -72,6 +74,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   // ---- its parts
   readonly context: BrokerContext
+  readonly stream: ByteStream
   readonly input: Input
   readonly output: Output
   /** Those that an idle client has no use for are made when they are needed first. */
@@ -84,6 +87,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   maxPacketBytes: number
   /** What the gates have allowed lately; theirs. */
   allowedTopic: string | undefined
+  publishable: Set<string> | undefined
   receivable: Set<string> | undefined
 
   // ---- its time
@@ -96,10 +100,10 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   /** Few have listeners, so an emitter is made when one comes. */
   #events: EventEmitter | undefined
 
-  constructor(context: BrokerContext, stream: Duplex, peer: Peer, request?: unknown) {
+  constructor(context: BrokerContext, stream: ByteStream, peer: Peer, request?: unknown) {
     this.context = context
     this.broker = context.broker
-    this.conn = stream
+    this.stream = stream
     this.req = request
     this.peer = peer
     this.maxPacketBytes = context.limits.maxConnectPacketBytes
@@ -108,12 +112,19 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     this.#seenAt = context.wheel.now
     context.connections.add(this)
     context.wheel.put(this, context.broker.opts.connectTimeout)
-    const over = (): void => this.close()
-    stream.on('data', (chunk: Buffer) => this.input.data(chunk))
-    stream.on('error', (error: Error) => this.fail(error))
-    stream.on('end', over)
-    stream.on('close', over)
-    stream.resume()
+    stream.listen(this)
+  }
+
+  get conn(): Conn {
+    return this.stream.conn
+  }
+
+  data(bytes: Buffer, end: number): void {
+    this.input.data(bytes, end)
+  }
+
+  writable(): void {
+    this.output.unblock()
   }
 
   // ---- packets
@@ -141,31 +152,26 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   packet(bytes: Buffer, start: number, header: FixedHeader): void {
     if (!this.connackSent) return this.#firstPacket(bytes, header)
+    // Those of PUBLISH are no reserved ones.
+    if (header.type !== PacketType.PUBLISH) checkFlags(header, this.protocol)
     switch (header.type) {
       case PacketType.PUBLISH:
         return receivePublish(this, bytes, start, header)
       case PacketType.PUBACK:
-        checkFlags(header, this.protocol)
         return this.sending().puback(readPacketId(bytes, header))
       case PacketType.PUBREC:
-        checkFlags(header, this.protocol)
         return this.sending().pubrec(readPacketId(bytes, header))
       case PacketType.PUBREL:
-        checkFlags(header, this.protocol)
         return receivePubrel(this, readPacketId(bytes, header))
       case PacketType.PUBCOMP:
-        checkFlags(header, this.protocol)
         return this.sending().pubcomp(readPacketId(bytes, header))
       case PacketType.SUBSCRIBE:
-        checkFlags(header, this.protocol)
         return this.#inTurn(receiveSubscribe(this, readSubscribe(bytes, header, this.#maxFilters)))
       case PacketType.UNSUBSCRIBE:
-        checkFlags(header, this.protocol)
         return this.#inTurn(receiveUnsubscribe(this, readUnsubscribe(bytes, header, this.#maxFilters)))
       case PacketType.PINGREQ:
         return this.#ping(header)
       case PacketType.DISCONNECT:
-        checkFlags(header, this.protocol)
         readEmpty(header)
         this.saidDisconnect = true
         return this.close()
@@ -203,7 +209,6 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   }
 
   #ping(header: FixedHeader): void {
-    checkFlags(header, this.protocol)
     readEmpty(header)
     this.output.write(PINGRESP) // [MQTT-3.12.4-1]
     if (this.broker.listenerCount('ping') > 0) this.broker.emit('ping', { cmd: 'pingreq' }, this)
@@ -228,7 +233,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
 
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void {
     this.context.counters.messagesSent += 1
-    if (packet.retain && (qos === 0 || this.sending().holds(packet))) this.retained?.replaced(packet.topic)
+    if (packet.retain && (qos === 0 || this.sending().holdsRetained(packet))) this.retained?.replaced(packet.topic)
     if (qos > 0) return this.sending().deliver(packet, qos, frame)
     const { output } = this
     const bytes = frame.end - frame.start
@@ -325,7 +330,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
     this.outbox?.close()
     this.meter?.stop()
     this.inbound?.close()
-    this.output.end(this.saidDisconnect || this.conn.readableEnded)
+    this.output.end(this.saidDisconnect)
     if (session?.connection === this) {
       session.connection = undefined
       if (session.clean) this.#forgetSession(session)
@@ -388,10 +393,4 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, Pa
   emptyOutgoingQueue(done: (error?: Error | null) => void): void {
     callbackify(() => this.context.persistence.emptyQueue(this.id ?? ''))(done)
   }
-}
-
-/** [MQTT-3.1.0-1] */
-function checkFirst(header: FixedHeader): void {
-  if (header.type !== PacketType.CONNECT) throw new ProtocolError('the first packet is not CONNECT')
-  checkFlags(header, MQTT_3_1_1)
 }

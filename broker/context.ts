@@ -3,8 +3,10 @@ import type { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { ConnectionLimits } from './limits.ts'
 import { Logins } from './login.ts'
+import { LoginTurns } from './login-turns.ts'
 import { Flusher } from './output.ts'
 import type { DurablePersistence } from './persistence/index.ts'
+import type { Storing } from './publishing.ts'
 import type { LoginRefusal } from './return-codes.ts'
 import type { Router } from './router.ts'
 import { Session } from './session.ts'
@@ -70,8 +72,11 @@ export class BrokerContext {
   readonly sessions = new Map<string, Session>()
   readonly connections = new Connections()
   readonly logins = new Logins()
+  readonly loginTurns = new LoginTurns()
   readonly wheel = new TimerWheel()
   readonly flusher = new Flusher()
+  /** What waits for the commit that was begun last. */
+  storing: Storing | undefined
 
   constructor({ broker, router, persistence, wills, limits, reports, throttle }: ContextParts) {
     this.broker = broker
@@ -90,6 +95,6 @@ export class BrokerContext {
 
   close(): void {
     this.wheel.stop()
-    for (const connection of this.connections) connection.conn.destroy()
+    for (const connection of this.connections) connection.stream.destroy()
   }
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { printable, RegistryError, type Log, type Principal, type Registry } from '../registry/index.ts'
+import { isQuarantined, printable, RegistryError, type Log, type Principal, type Registry } from '../registry/index.ts'
 import type { Message, PublishPacket, Subscription } from './aedes-internals.d.ts'
 import type { Peer } from './peer.ts'
 import { LoginRefused, ReturnCode, returnCodeOf } from './return-codes.ts'
@@ -10,17 +10,18 @@ export interface Caller {
   /** As CONNECT said, not yet believed; null before. */
   readonly id: string | null
   readonly accessKey: string
-  readonly will: Message | undefined
+  will: Message | undefined
   /** Set once the login is through; without it every gate is closed. */
   readonly principal: Principal | undefined
-  /** The topic of its last message that was let through. */
+  /** The topic of its last message that was let through, and others that were lately. */
   allowedTopic: string | undefined
+  publishable: Set<string> | undefined
   /** Topics of messages to it that were let through lately. */
   receivable: Set<string> | undefined
 }
 
-/** Most clients receive from few topics; the set is begun anew beyond this. */
-const MOST_RECEIVABLE = 1000
+/** Most clients use few topics; a set of them is begun anew beyond this. */
+const MOST_TOPICS = 1000
 
 /** MQTT allows 65,535 bytes. Ids are keys of the store and part of many log lines. */
 export const MAX_CLIENT_ID_CHARACTERS = 256
@@ -52,7 +53,9 @@ export class MqttGates {
     }
     const accessSecret = secretOf(password)
     const principal = await this.#registry.authenticate({ clientId, accessKey, accessSecret, address: peer.address })
-    if (will !== undefined && !this.#registry.acl.mayPublish(principal, will.topic)) {
+    // It may come in and has no voice, and so has its will.
+    if (isQuarantined(principal)) caller.will = undefined
+    else if (will !== undefined && !this.#registry.acl.mayPublish(principal, will.topic)) {
       throw new LoginRefused(ReturnCode.NOT_AUTHORIZED, 'the will has a topic that this access key may not publish to')
     }
     return principal
@@ -70,12 +73,17 @@ export class MqttGates {
   }
 
   mayPublish(caller: Caller, { topic }: Pick<PublishPacket, 'topic'>): boolean {
-    const { principal } = caller
-    if (topic === caller.allowedTopic) return true
-    const allowed = principal !== undefined && this.#registry.acl.mayPublish(principal, topic)
-    if (allowed) caller.allowedTopic = topic
-    else this.#report('publish-refused', caller, topic, 'A client published where it may not.')
-    return allowed
+    const { principal, allowedTopic, publishable } = caller
+    if (topic === allowedTopic || publishable?.has(topic) === true) return true
+    if (principal === undefined || !this.#registry.acl.mayPublish(principal, topic)) {
+      this.#report('publish-refused', caller, topic, 'A client published where it may not.')
+      return false
+    }
+    // Devices publish to one; only whoever has a second gets a set.
+    if (allowedTopic === undefined) caller.allowedTopic = topic
+    else if (publishable === undefined || publishable.size >= MOST_TOPICS) caller.publishable = new Set([topic])
+    else publishable.add(topic)
+    return true
   }
 
   maySubscribe(caller: Caller, { topic: filter }: Pick<Subscription, 'topic'>): boolean {
@@ -90,7 +98,7 @@ export class MqttGates {
     const { principal, receivable } = caller
     if (receivable?.has(topic) === true) return true
     if (principal === undefined || !this.#registry.acl.mayReceive(principal, topic)) return false
-    if (receivable === undefined || receivable.size >= MOST_RECEIVABLE) caller.receivable = new Set([topic])
+    if (receivable === undefined || receivable.size >= MOST_TOPICS) caller.receivable = new Set([topic])
     else receivable.add(topic)
     return true
   }

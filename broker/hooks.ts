@@ -64,7 +64,7 @@ export function hooksOf({ gates, log, gateTimeoutMs }: HooksParts): AedesHooks<C
         },
         (fault) => {
           log.error({ event: 'broker-fault', error: fault }, 'The broker failed while it answered a login.')
-          client.conn.destroy()
+          client.stream.destroy()
         },
       )
     },

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import type { ByteStream } from './byte-stream.ts'
 import { FixedHeader, readFixedHeader } from './codec/index.ts'
 
 /** Who gets the packets of one client, one after the other. */
@@ -11,10 +11,7 @@ export interface PacketHandler {
   bytesArrived(count: number): void
   /** It was not read for a while, and is from now on. */
   readAgain(): void
-  /**
-   * One whole packet: `bytes` from `start` to `header.end`. Both are only good for the time of the call, but parts of
-   * `bytes` may be kept: they are not written to again.
-   */
+  /** One whole packet: `bytes` from `start` to `header.end`. Both are only good for the time of the call. */
   packet(bytes: Buffer, start: number, header: FixedHeader): void
   /** The other end broke a rule. */
   malformed(error: unknown): void
@@ -30,7 +27,7 @@ const LEAST_PARTIAL_BYTES = 64
  * it is held nothing is handled and nothing more is read.
  */
 export class Input {
-  readonly #stream: Duplex
+  readonly #stream: ByteStream
   readonly #handler: PacketHandler
   #held = 0
   #closed = false
@@ -41,7 +38,7 @@ export class Input {
   /** Bytes that arrived and were not looked at, because the input was held. */
   #unread: Buffer | undefined
 
-  constructor(stream: Duplex, handler: PacketHandler) {
+  constructor(stream: ByteStream, handler: PacketHandler) {
     this.#stream = stream
     this.#handler = handler
   }
@@ -61,7 +58,7 @@ export class Input {
     this.#handler.readAgain()
     const unread = this.#unread
     this.#unread = undefined
-    if (unread !== undefined) this.#receive(unread)
+    if (unread !== undefined) this.#receive(unread, unread.length)
     if (this.#held === 0 && !this.#closed) this.#stream.resume()
   }
 
@@ -72,18 +69,19 @@ export class Input {
     this.#unread = undefined
   }
 
-  data(chunk: Buffer): void {
+  /** `chunk[0..end)` has arrived; the buffer is not ours. */
+  data(chunk: Buffer, end: number): void {
     if (this.#closed) return
-    this.#handler.bytesArrived(chunk.length)
-    this.#receive(chunk)
+    this.#handler.bytesArrived(end)
+    this.#receive(chunk, end)
   }
 
-  #receive(chunk: Buffer): void {
-    if (this.#held > 0) return this.#keep(chunk)
+  #receive(chunk: Buffer, end: number): void {
+    if (this.#held > 0) return this.#keep(chunk, 0, end)
     this.#isCutting = true
     try {
-      const at = this.#partial === undefined ? 0 : this.#complete(chunk)
-      this.#cut(chunk, at)
+      const at = this.#partial === undefined ? 0 : this.#complete(chunk, end)
+      this.#cut(chunk, at, end)
     } catch (error) {
       this.#handler.malformed(error)
     } finally {
@@ -91,35 +89,36 @@ export class Input {
     }
   }
 
-  #cut(chunk: Buffer, from: number): void {
+  #cut(chunk: Buffer, from: number, end: number): void {
     let at = from
-    while (at < chunk.length && this.#held === 0 && !this.#closed) {
-      if (!readFixedHeader(chunk, at, chunk.length, this.#handler.maxPacketBytes, header)) {
-        this.#begin(chunk, at)
+    while (at < end && this.#held === 0 && !this.#closed) {
+      if (!readFixedHeader(chunk, at, end, this.#handler.maxPacketBytes, header)) {
+        this.#begin(chunk, at, end)
         return
       }
       const start = at
       at = header.end
       this.#handler.packet(chunk, start, header)
     }
-    if (at < chunk.length && !this.#closed) this.#keep(chunk.subarray(at))
+    if (at < end && !this.#closed) this.#keep(chunk, at, end)
   }
 
-  #keep(unread: Buffer): void {
-    this.#unread = this.#unread === undefined ? unread : Buffer.concat([this.#unread, unread])
+  #keep(chunk: Buffer, from: number, end: number): void {
+    const arrived = chunk.subarray(from, end)
+    this.#unread = this.#unread === undefined ? Buffer.from(arrived) : Buffer.concat([this.#unread, arrived])
     this.#stream.pause()
   }
 
   /** Keeps the beginning of a packet. What was announced is not believed: the buffer grows with what arrives. */
-  #begin(chunk: Buffer, at: number): void {
+  #begin(chunk: Buffer, at: number, end: number): void {
     this.#handler.begun(header)
-    const bytes = chunk.length - at
+    const bytes = end - at
     this.#partial = Buffer.allocUnsafe(Math.min(Math.max(2 * bytes, LEAST_PARTIAL_BYTES), this.#handler.maxPacketBytes))
-    this.#partialBytes = chunk.copy(this.#partial, 0, at)
+    this.#partialBytes = chunk.copy(this.#partial, 0, at, end)
   }
 
   /** Adds to the packet that has begun, and handles it when that makes it whole. @returns how much of `chunk` it took. */
-  #complete(chunk: Buffer): number {
+  #complete(chunk: Buffer, end: number): number {
     const { maxPacketBytes } = this.#handler
     let taken = 0
     for (;;) {
@@ -129,10 +128,10 @@ export class Input {
         this.#handler.packet(packet, 0, header)
         return taken
       }
-      if (taken === chunk.length) return taken
+      if (taken === end) return taken
       // While it is not known how long the packet is: one byte at a time, at most four times.
       const wanted = header.packetBytes === 0 ? 1 : header.packetBytes - this.#partialBytes
-      const count = Math.min(wanted, chunk.length - taken)
+      const count = Math.min(wanted, end - taken)
       this.#append(chunk, taken, count)
       taken += count
     }

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import tls from 'node:tls'
-import type { Log } from '../registry/index.ts'
+import { handshakeFailure, type HandshakeFailure, type Log, type Signal } from '../registry/index.ts'
 import type { Accept, Ticket } from './peer.ts'
 
 /** PEM: the certificate with its chain, and its private key. */
@@ -20,13 +20,16 @@ export class Handshakes {
   /** Where a handshake under way leads to, by the one thing the socket under it and the one over it both know. */
   readonly #underWay = new Map<string, (secure: tls.TLSSocket) => void>()
 
-  constructor(credentials: TlsCredentials, accept: Accept, log: Log) {
+  constructor(credentials: TlsCredentials, accept: Accept, log: Log, handshakeFailed?: Signal<HandshakeFailure>) {
     this.#accept = accept
     this.#log = log
     this.#server = tls.createServer(secureOptions(credentials))
     this.#server.on('secureConnection', (secure) => this.#finish(secure))
     // The other end speaks no TLS, or none that is safe enough. Node has destroyed the socket already.
-    this.#server.on('tlsClientError', (error) => this.#failed(error))
+    this.#server.on('tlsClientError', (error, secure) => {
+      this.#failed(error)
+      handshakeFailed?.emit(handshakeFailure(error, secure, 'tls'))
+    })
   }
 
   /** New handshakes use it. @throws {Error} when it cannot be used; nothing has changed then. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { Socket } from 'node:net'
 import type { Connack } from './aedes-internals.d.ts'
 import { encodeConnack, type ConnectPacket } from './codec/index.ts'
 import type { Connection } from './connection.ts'
@@ -38,11 +37,14 @@ export class Logins {
 
 /** CONNECT → who is it → may it → its session → CONNACK. Nothing that follows is read before. */
 export function receiveConnect(connection: Connection, packet: ConnectPacket): void {
-  const { broker } = connection
   connection.connecting = true
   connection.protocol = packet.version
   connection.input.hold()
-  broker.preConnect(
+  connection.context.loginTurns.begin(() => connection.closed || begin(connection, packet))
+}
+
+function begin(connection: Connection, packet: ConnectPacket): void {
+  connection.broker.preConnect(
     connection,
     packet,
     once((error, goes) => {
@@ -153,9 +155,7 @@ function establish(connection: Connection, session: Session, wasThere: boolean):
   if (!clean) context.persistence.sessionOpened(session.clientId)
   announceConnack(connection, { cmd: 'connack', returnCode: ReturnCode.ACCEPTED, sessionPresent })
   connection.connected = true
-  if (connection.keepAliveMs === 0 && connection.conn instanceof Socket) {
-    connection.conn.setKeepAlive(true, TCP_KEEP_ALIVE_MS)
-  }
+  if (connection.keepAliveMs === 0) connection.stream.keepAlive(TCP_KEEP_ALIVE_MS)
   connection.waitOn()
   if (clean) ready(connection)
   // Whoever heard of the CONNACK may have closed it, and a closed connection must not take messages of the queue.

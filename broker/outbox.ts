@@ -1,6 +1,7 @@
 import type { PublishPacket, Qos, StoredPublish } from './aedes-internals.d.ts'
 import { encodePublish, PacketType } from './codec/index.ts'
 import type { Output } from './output.ts'
+import { CLAIMED, EARLIER, PacketIds, PUBACK, PUBCOMP, PUBREC } from './packet-ids.ts'
 import {
   NO_ID,
   type Entry,
@@ -10,17 +11,18 @@ import {
   type SessionQueue,
 } from './persistence/index.ts'
 import type { Frame } from './router.ts'
+import { bytesOf, Waiting } from './waiting.ts'
 
-/** What a packet identifier is waiting for. */
-const FREE = 0
-const PUBACK = 1
-const PUBREC = 2
-const PUBCOMP = 3
-/** Its message was sent on an earlier connection, and has not been sent again on this one. */
-const EARLIER = 4
+const MOST_PACKET_ID = 65_535
 
-/** What a message costs beside its topic and payload while it waits. */
-const MESSAGE_OVERHEAD_BYTES = 64
+/**
+ * Messages beyond the window that may have an identifier, so that the commit of those that come next and the sending of
+ * these go on at the same time. After a crash all of them are marked as sent before.
+ */
+const MOST_AHEAD = 128
+
+/** No sequence is greater. */
+const NOWHERE = Number.POSITIVE_INFINITY
 
 const RETAIN = 0x01
 const DUP = 0x08
@@ -49,11 +51,6 @@ export interface OutboxOptions {
   readonly maxBytes: number
 }
 
-interface Waiting {
-  readonly packet: PublishPacket
-  readonly qos: Qos
-}
-
 /**
  * Messages of QoS 1 and 2 on their way to one client: at most a window of them unacknowledged, in order, each packet
  * identifier free before it is given again [MQTT-2.3.1-4], and the rest waiting: in memory for a clean session, in its
@@ -66,17 +63,22 @@ export class Outbox implements Live {
   readonly #queue: SessionQueue | undefined
   readonly #window: number
   readonly #maxBytes: number
-  /** By packet identifier; the window is small, so the identifiers are. Made at the first message. */
-  #states: Uint8Array | undefined
+  readonly #packetIds: PacketIds
+  /** What was sent on this connection: the window is of these. */
   #unacknowledged = 0
-  #lastId = 0
-  #waiting: Waiting[] | undefined
-  #waitingBytes = 0
+  #waiting: Waiting | undefined
   /** The last message of the queue that was sent on this connection. */
   #sent = 0
   /** Some of the queue has no packet identifier yet: what comes now has to wait behind it. */
   #isBehind = false
-  /** A commit or a read is on its way, and the queue goes on when it is through. */
+  /** How far the queue has identifiers. */
+  #numbered = 0
+  /** From here on they are on their way to the disk. */
+  #claiming = NOWHERE
+  /** How many messages beyond the window get an identifier: none before the client has shown that it acknowledges. */
+  #ahead = 0
+  #hasClaimed = false
+  /** A read is on its way, and the queue goes on when it is through. */
   #isBusy = false
   #isScheduled = false
   /** Who waits for room: whoever sends retained messages, whoever waits for the queue. */
@@ -89,8 +91,9 @@ export class Outbox implements Live {
     this.#queue = queue
     this.#window = window
     this.#maxBytes = maxBytes
+    this.#packetIds = new PacketIds(queue === undefined ? window : Math.min(window + MOST_AHEAD, MOST_PACKET_ID))
     if (queue === undefined) return
-    for (const packetId of queue.packetIds()) this.#occupy(packetId, EARLIER)
+    for (const packetId of queue.packetIds()) this.#packetIds.occupy(packetId, EARLIER)
     this.#isBehind = true
     queue.attach(this)
   }
@@ -104,7 +107,7 @@ export class Outbox implements Live {
     const queue = this.#queue
     if (queue !== undefined) this.#deliverKept(queue, packet, frame)
     else if (!this.#hasRoom() || this.#waiting !== undefined) this.#wait(packet, qos, frame)
-    else this.#write(this.#take(qos), frame)
+    else this.#write(this.#takeToSend(qos), frame)
   }
 
   /** A live message that the gate does not let through must not stay in the queue either: it is asked about again there. */
@@ -112,10 +115,10 @@ export class Outbox implements Live {
     this.#goOnSoon()
   }
 
-  /** Whether a message with the number of this one will be sent. */
-  holds({ brokerId, brokerCounter }: PublishPacket): boolean {
+  /** Whether a message with the number of this one, which has RETAIN, will be sent. */
+  holdsRetained({ brokerId, brokerCounter }: PublishPacket): boolean {
     const queue = this.#queue
-    return queue === undefined || queue.holds(brokerId, brokerCounter)
+    return queue === undefined || queue.holdsRetained(brokerId, brokerCounter)
   }
 
   /**
@@ -129,24 +132,24 @@ export class Outbox implements Live {
   }
 
   puback(packetId: number): void {
-    if (this.#states?.[packetId] === PUBACK) this.#acknowledged(packetId)
+    if (this.#packetIds.stateOf(packetId) === PUBACK) this.#acknowledged(packetId)
     else this.#recipient.acknowledged(undefined)
   }
 
   pubrec(packetId: number): void {
     const queue = this.#queue
     const { output } = this.#recipient
-    const state = this.#states?.[packetId]
+    const state = this.#packetIds.stateOf(packetId)
     if (state === PUBACK) return
     // One that is not known any more is answered too: the client would ask for ever.
     if (state !== PUBREC) return output.acknowledge(PacketType.PUBREL, packetId)
-    this.#states![packetId] = PUBCOMP
+    this.#packetIds.note(packetId, PUBCOMP)
     if (queue === undefined) return output.acknowledge(PacketType.PUBREL, packetId)
     queue.received(packetId).then(() => this.#closed || output.acknowledge(PacketType.PUBREL, packetId), this.#failed)
   }
 
   pubcomp(packetId: number): void {
-    if (this.#states?.[packetId] === PUBCOMP) this.#acknowledged(packetId)
+    if (this.#packetIds.stateOf(packetId) === PUBCOMP) this.#acknowledged(packetId)
     else this.#recipient.acknowledged(undefined)
   }
 
@@ -154,9 +157,8 @@ export class Outbox implements Live {
   pump(): void {
     while (this.#waiting !== undefined && this.#hasRoom()) {
       const { packet, qos } = this.#waiting.shift()!
-      this.#waitingBytes -= bytesOf(packet)
-      if (this.#waiting.length === 0) this.#waiting = undefined
-      this.#write(this.#take(qos), encode(packet, qos))
+      if (this.#waiting.isEmpty) this.#waiting = undefined
+      this.#write(this.#takeToSend(qos), encode(packet, qos))
     }
     this.#goOnSoon()
     if (this.#hasRoom()) this.#wakeUp()
@@ -177,14 +179,14 @@ export class Outbox implements Live {
 
   // ---- what a session keeps
 
-  reserve(qos: Qos): number {
-    if (!this.#isBehind && !this.#closed && this.#unacknowledged < this.#window) return this.#take(qos)
+  reserve(): number {
+    if (!this.#isBehind && !this.#closed && this.#mayGive()) return this.#packetIds.take(CLAIMED)
     this.#isBehind = true
     return NO_ID
   }
 
   takenBack(packetId: number): void {
-    this.#free(packetId)
+    this.#packetIds.free(packetId)
     this.#goOnSoon()
   }
 
@@ -195,7 +197,7 @@ export class Outbox implements Live {
       entry !== undefined &&
       isOf(entry, packet) &&
       this.#maySend(entry) &&
-      this.#states![entry.messageId] !== EARLIER
+      this.#packetIds.stateOf(entry.messageId) !== EARLIER
     ) {
       this.#send(entry, frame)
     } else this.#goOnSoon()
@@ -216,32 +218,56 @@ export class Outbox implements Live {
     const queue = this.#queue
     if (queue === undefined || this.#isBusy || this.#closed) return
     for (let entry = queue.next(this.#sent); entry !== undefined; entry = queue.next(this.#sent)) {
-      if (entry.messageId === NO_ID) return this.#claim(queue)
-      if (!this.#maySend(entry) || !this.#read(queue, entry)) return
+      if (!this.#maySend(entry) || !this.#read(queue, entry)) return this.#claimMore(queue, entry)
     }
     if (!this.#isBehind) return
     this.#isBehind = false
     this.#wakeUp()
   }
 
-  #maySend({ message, messageId }: Entry): boolean {
-    return messageId !== NO_ID && message?.committed !== false && !this.#recipient.output.isBlocked
+  #maySend({ message, messageId, sequence }: Entry): boolean {
+    return messageId !== NO_ID && message?.committed !== false && sequence < this.#claiming && this.#hasRoom()
   }
 
-  /** Gives identifiers to all that there is room for, in one commit, and sends them when that is on disk. */
-  #claim(queue: SessionQueue): void {
-    let claimed = 0
-    let entry = queue.next(this.#sent)
-    while (entry !== undefined && this.#hasRoom()) {
+  /** @param next - what is to be sent next. */
+  #claimMore(queue: SessionQueue, { messageId, sequence }: Entry): void {
+    const isWaitedFor = this.#hasRoom() && (messageId === NO_ID || sequence >= this.#claiming)
+    if (this.#claiming !== NOWHERE) {
+      if (isWaitedFor) queue.hurry()
+    } else if (this.#isBehind && isWaitedFor) {
+      // The client was faster than the disk.
+      if (this.#hasClaimed) this.#ahead = Math.min(Math.max(2 * this.#ahead, this.#window), MOST_AHEAD)
+      if (this.#claim(queue)) this.#sendWhen(queue.claimed())
+    } else if (this.#isBehind && this.#ahead > 0 && this.#packetIds.given <= this.#window + this.#ahead / 2) {
+      if (this.#claim(queue)) this.#sendWhen(queue.claimedShortly())
+    }
+  }
+
+  /** Gives identifiers to what has none, to be written in one commit. @returns whether there was something. */
+  #claim(queue: SessionQueue): boolean {
+    let first = NOWHERE
+    let entry = queue.next(Math.max(this.#sent, this.#numbered))
+    while (entry !== undefined && this.#mayGive()) {
       if (entry.messageId === NO_ID) {
-        queue.claim(entry, this.#take(entry.qos))
-        claimed += 1
+        queue.claim(entry, this.#packetIds.take(CLAIMED))
+        first = Math.min(first, entry.sequence)
       }
+      this.#numbered = entry.sequence
       entry = queue.next(entry.sequence)
     }
-    if (claimed === 0) return
     if (entry === undefined) this.#isBehind = false
-    this.#busyUntil(queue.claimed())
+    this.#claiming = first
+    return first !== NOWHERE
+  }
+
+  /** What has an identifier on disk leaves meanwhile. */
+  #sendWhen(claimed: Promise<void>): void {
+    this.#hasClaimed = true
+    claimed.then(() => {
+      this.#claiming = NOWHERE
+      this.#goOn()
+      if (this.#hasRoom()) this.#wakeUp()
+    }, this.#failed)
   }
 
   /** @returns whether it is sent; otherwise it will be, once it was read. */
@@ -265,25 +291,24 @@ export class Outbox implements Live {
   #sendItem(queue: SessionQueue, entry: Entry, item: QueuedPacket | QueuedPubrel): void {
     if (item.cmd === 'pubrel') {
       this.#sent = entry.sequence
-      this.#states![entry.messageId] = PUBCOMP
+      this.#packetIds.note(entry.messageId, PUBCOMP)
+      this.#unacknowledged += 1
       this.#recipient.output.acknowledge(PacketType.PUBREL, entry.messageId)
       return
     }
-    const packet = { ...item, payload: bytesIn(item.payload) }
+    const packet = withBytes(item)
     if (this.#recipient.mayReceive(packet) !== null) return this.#send(entry, encode(packet, entry.qos))
     this.#sent = entry.sequence
     const { messageId } = entry
     queue.drop(entry)
-    this.#free(messageId)
+    this.#packetIds.free(messageId)
   }
 
   #send({ sequence, messageId, qos }: Entry, frame: Frame): void {
-    const states = this.#states!
     this.#sent = sequence
-    if (states[messageId] === EARLIER) {
-      states[messageId] = qos === 1 ? PUBACK : PUBREC
-      frame.bytes[frame.start]! |= DUP // [MQTT-3.3.1-1]
-    }
+    if (this.#packetIds.stateOf(messageId) === EARLIER) frame.bytes[frame.start]! |= DUP // [MQTT-3.3.1-1]
+    this.#packetIds.note(messageId, answerTo(qos))
+    this.#unacknowledged += 1
     this.#write(messageId, frame)
   }
 
@@ -294,7 +319,7 @@ export class Outbox implements Live {
     queue.detach(this)
     for (let entry = queue.next(this.#sent); entry !== undefined; entry = queue.next(entry.sequence)) {
       if (entry.messageId === NO_ID) return
-      if (this.#states?.[entry.messageId] !== EARLIER) queue.unclaim(entry)
+      if (this.#packetIds.stateOf(entry.messageId) !== EARLIER) queue.unclaim(entry)
     }
   }
 
@@ -320,40 +345,25 @@ export class Outbox implements Live {
 
   #wait(packet: PublishPacket, qos: Qos, frame: Frame): void {
     const { output } = this.#recipient
-    const bytes = bytesOf(packet)
-    if (this.#waitingBytes + bytes + output.waitingBytes > this.#maxBytes) return this.#recipient.overflowed()
-    this.#waitingBytes += bytes
-    const waiting = { packet: copyOf(packet, (frame.bytes[frame.start]! & RETAIN) !== 0), qos }
-    if (this.#waiting === undefined) this.#waiting = [waiting]
-    else this.#waiting.push(waiting)
+    const bytes = (this.#waiting?.bytes ?? 0) + bytesOf(packet)
+    if (bytes + output.waitingBytes > this.#maxBytes) return this.#recipient.overflowed()
+    this.#waiting ??= new Waiting()
+    this.#waiting.push(packet, qos, (frame.bytes[frame.start]! & RETAIN) !== 0)
   }
 
   #write(packetId: number, { bytes, start, end, packetIdAt }: Frame): void {
     this.#recipient.output.writePublish(bytes, start, end, packetIdAt, packetId)
   }
 
-  /** The next identifier that is free. There is one, because the window has room. */
-  #take(qos: Qos): number {
-    const states = (this.#states ??= new Uint8Array(this.#window + 1))
-    let packetId = this.#lastId
-    do packetId = packetId >= this.#window ? 1 : packetId + 1
-    while (states[packetId] !== FREE)
-    states[packetId] = qos === 1 ? PUBACK : PUBREC
-    this.#lastId = packetId
-    this.#unacknowledged += 1
-    return packetId
+  /** Whether another identifier may be given to what waits in the queue. */
+  #mayGive(): boolean {
+    return this.#packetIds.given < Math.min(this.#window + this.#ahead, MOST_PACKET_ID)
   }
 
-  /** An identifier of an earlier connection goes on. */
-  #occupy(packetId: number, state: number): void {
-    const needed = Math.max(packetId, this.#window) + 1
-    if (this.#states === undefined || this.#states.length < needed) {
-      const states = new Uint8Array(needed)
-      if (this.#states !== undefined) states.set(this.#states)
-      this.#states = states
-    }
-    this.#states[packetId] = state
+  /** There is one, because the window has room. */
+  #takeToSend(qos: Qos): number {
     this.#unacknowledged += 1
+    return this.#packetIds.take(answerTo(qos))
   }
 
   #acknowledged(packetId: number): void {
@@ -363,34 +373,22 @@ export class Outbox implements Live {
     if (queue === undefined || entry === undefined) recipient.acknowledged(undefined)
     else Promise.resolve(queue.read(entry)).then((packet) => recipient.acknowledged(packet), this.#failed)
     queue?.acknowledged(packetId)
-    this.#free(packetId)
-    if (!this.#closed) this.pump()
-  }
-
-  #free(packetId: number): void {
-    this.#states![packetId] = FREE
     this.#unacknowledged -= 1
+    this.#packetIds.free(packetId)
+    if (!this.#closed) this.pump()
   }
 }
 
-const bytesOf = ({ topic, payload }: PublishPacket): number => payload.length + topic.length + MESSAGE_OVERHEAD_BYTES
+const answerTo = (qos: Qos): number => (qos === 1 ? PUBACK : PUBREC)
 
-const bytesIn = (payload: Buffer | string): Buffer => (typeof payload === 'string' ? Buffer.from(payload) : payload)
+const withBytes = (packet: QueuedPacket): StoredPublish =>
+  hasBytes(packet) ? packet : { ...packet, payload: Buffer.from(packet.payload) }
+
+const hasBytes = (packet: QueuedPacket): packet is QueuedPacket & { readonly payload: Buffer } =>
+  typeof packet.payload !== 'string'
 
 const isOf = ({ message }: Entry, { brokerId, brokerCounter }: PublishPacket): boolean =>
   message?.brokerCounter === brokerCounter && message.brokerId === brokerId
-
-/** A copy: the payload is a part of a larger buffer, which would live as long as the message waits. */
-const copyOf = (packet: PublishPacket, retain: boolean): PublishPacket => ({
-  cmd: 'publish',
-  topic: packet.topic,
-  payload: Buffer.from(packet.payload),
-  qos: packet.qos,
-  retain,
-  dup: false,
-  brokerId: packet.brokerId,
-  brokerCounter: packet.brokerCounter,
-})
 
 function encode({ topic, payload, retain }: PublishPacket, qos: Qos): Frame {
   const { bytes, end, packetIdAt } = encodePublish(topic, payload, qos, retain)

@@ -1,6 +1,4 @@
-import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
+import type { ByteStream } from './byte-stream.ts'
 import { ACKNOWLEDGEMENT_BYTES, copyBytes, writeAcknowledgement, type Acknowledgement } from './codec/index.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -11,9 +9,6 @@ const POOLED_BYTES = 8 * 1024 * 1024
 
 /** Written before the turn ends, so that one turn does not gather without end. */
 const FLUSH_BYTES = 65_536
-
-/** How long a connection that ends may take to take what is written to it. */
-export const GOODBYE_MS = 2_000
 
 /**
  * What one process has to write. Everything that is written in one turn of the event loop leaves in one go for each
@@ -69,25 +64,22 @@ export class Output {
   isBlocked = false
   /** When the stream began to take nothing, on the clock of `performance.now`; 0 while it takes what it gets. */
   blockedSince = 0
-  readonly #stream: Duplex
+  readonly #stream: ByteStream
   readonly #flusher: Flusher
   readonly #owner: Drained
-  /** Only a socket hands bytes to the kernel at once, so only then the block is ours again. */
-  readonly #givesBack: boolean
   #block: Buffer = NOTHING
   #used = 0
   #isScheduled = false
 
-  constructor(stream: Duplex, flusher: Flusher, owner: Drained) {
+  constructor(stream: ByteStream, flusher: Flusher, owner: Drained) {
     this.#stream = stream
     this.#flusher = flusher
     this.#owner = owner
-    this.#givesBack = stream instanceof Socket
   }
 
   /** Bytes that the client has not taken, as far as this process knows. */
   get waitingBytes(): number {
-    return this.#used + this.#stream.writableLength
+    return this.#used + this.#stream.waitingBytes
   }
 
   write(bytes: Buffer): void {
@@ -120,47 +112,31 @@ export class Output {
     const block = this.#block
     this.#block = NOTHING
     this.#used = 0
-    if (this.#stream.destroyed || this.#stream.writableEnded) {
+    if (!this.#stream.isWritable) {
       this.#flusher.takeBack(block)
       return
     }
-    if (!this.#stream.write(bytes)) this.#waitForDrain()
-    // Nothing left in the stream: the kernel has a copy of all of it.
-    else if (this.#givesBack && this.#stream.writableLength === 0) this.#flusher.takeBack(block)
+    if (!this.#stream.write(bytes)) {
+      this.isBlocked = true
+      this.blockedSince = performance.now()
+    } else if (this.#stream.isCopied) this.#flusher.takeBack(block)
   }
 
-  /**
-   * Writes what is left and ends the stream; destroys it when that takes too long.
-   *
-   * @param isOver - the other end has said its last, so that nothing of it is unread when nothing is left to write: the
-   * stream may be destroyed at once. (With something unread, TCP would reset it, and what is on its way would be lost.)
-   */
+  /** The stream takes bytes again. */
+  unblock(): void {
+    if (!this.isBlocked) return
+    this.isBlocked = false
+    this.blockedSince = 0
+    this.flush()
+    this.#owner.drained()
+  }
+
+  /** Writes what is left and ends the stream. @param isOver - see `ByteStream.end`. */
   end(isOver: boolean): void {
-    if (this.#stream.destroyed) return
-    // TLS and WebSocket have a goodbye of their own.
-    const isPlain = this.#stream instanceof Socket && !(this.#stream instanceof TLSSocket)
-    if (isOver && isPlain && this.waitingBytes === 0) {
-      this.#stream.destroy()
-      return
-    }
-    const late = setTimeout(() => this.#stream.destroy(), GOODBYE_MS)
-    this.#stream.once('close', () => clearTimeout(late))
-    this.#stream.once('finish', () => this.#stream.destroy())
-    if (this.#used > 0 && !this.#stream.writableEnded) this.#stream.write(this.#block.subarray(0, this.#used))
+    if (this.#used > 0 && this.#stream.isWritable) this.#stream.write(this.#block.subarray(0, this.#used))
     this.#block = NOTHING
     this.#used = 0
-    this.#stream.end()
-  }
-
-  #waitForDrain(): void {
-    this.isBlocked = true
-    this.blockedSince = performance.now()
-    this.#stream.once('drain', () => {
-      this.isBlocked = false
-      this.blockedSince = 0
-      this.flush()
-      this.#owner.drained()
-    })
+    this.#stream.end(isOver)
   }
 
   /** Room for `length` bytes. @returns where in the block it begins. */

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ByteStream } from './byte-stream.ts'
 
 export type Transport = 'tcp' | 'tls' | 'ws' | 'wss'
 
@@ -21,6 +22,9 @@ export interface Peer {
 
 /** Takes over a stream whose bytes are MQTT, whatever carried them here. */
 export type Accept = (stream: Duplex, peer: Peer) => void
+
+/** The same, for bytes that come without a stream of Node's. */
+export type AcceptBytes = (stream: ByteStream, peer: Peer) => void
 
 const NO_TICKET: Ticket = { connectRead: () => {}, loggedIn: () => {} }
 

@@ -1,3 +1,4 @@
+import { isQuarantined } from '../registry/index.ts'
 import type { PublishPacket, Qos } from './aedes-internals.d.ts'
 import {
   LimitExceeded,
@@ -9,8 +10,9 @@ import {
   type FixedHeader,
 } from './codec/index.ts'
 import type { Connection } from './connection.ts'
+import type { BrokerContext } from './context.ts'
 import { nothingElse } from './hooks.ts'
-import type { Match } from './router.ts'
+import type { Frame, Match } from './router.ts'
 
 /** Messages of one client that are on their way to the disk before it is read on. */
 const MOST_BEING_STORED = 256
@@ -28,7 +30,10 @@ interface LastTopic {
   match: Match
 }
 
-/** A PUBLISH as gates, hooks and Aedes see it. Its payload is cut out when somebody looks at it. */
+/**
+ * A PUBLISH as gates, hooks and Aedes see it. It lies in the read buffer, whose next bytes are somebody else's: it is
+ * copied out when somebody looks at its payload, and when it has to wait.
+ */
 class InboundPublish implements PublishPacket {
   topic: string
   qos: Qos
@@ -37,24 +42,29 @@ class InboundPublish implements PublishPacket {
   readonly messageId: number
   brokerId: string | null = null
   brokerCounter = 0
-  readonly #bytes: Buffer
+  readonly bytes: number
+  #buffer: Buffer
+  #start: number
+  #payloadAt: number
+  #end: number
   readonly #sentQos: Qos
-  readonly start: number
-  readonly payloadAt: number
-  readonly end: number
   #payload: Buffer | undefined
+  #isKept = false
+  /** The bytes say all that the packet is. */
+  #isInPlace = true
 
-  constructor(topic: string, bytes: Buffer, start: number) {
+  constructor(topic: string, buffer: Buffer, start: number) {
     this.topic = topic
     this.qos = frame.qos
     this.retain = frame.retain
     this.dup = frame.dup
     this.messageId = frame.packetId
-    this.#bytes = bytes
+    this.bytes = frame.end - start
+    this.#buffer = buffer
     this.#sentQos = frame.qos
-    this.start = start
-    this.payloadAt = frame.payloadAt
-    this.end = frame.end
+    this.#start = start
+    this.#payloadAt = frame.payloadAt
+    this.#end = frame.end
   }
 
   get cmd(): 'publish' {
@@ -62,18 +72,67 @@ class InboundPublish implements PublishPacket {
   }
 
   get payload(): Buffer {
-    return this.#payload ?? this.#bytes.subarray(this.payloadAt, this.end)
+    if (this.#payload !== undefined) return this.#payload
+    const payload = this.#buffer.subarray(this.#payloadAt, this.#end)
+    if (this.#isKept) return (this.#payload = payload)
+    // Whoever has the copy may write into it.
+    this.#isInPlace = false
+    return (this.#payload = Buffer.from(payload))
   }
 
   set payload(payload: Buffer) {
     this.#payload = payload
+    this.#isInPlace = false
+  }
+
+  /** Its bytes become its own. To be called before the read buffer is read into again. */
+  keep(): void {
+    if (this.#isKept) return
+    const start = this.#start
+    this.#buffer = Buffer.from(this.#buffer.subarray(start, this.#end))
+    this.#start = 0
+    this.#payloadAt -= start
+    this.#end -= start
+    this.#isKept = true
   }
 
   /** The packet as it arrived, good to be copied: a gate has not changed it. RETAIN and DUP are taken off. */
-  frameOf(topic: LastTopic): { bytes: Buffer; start: number; end: number; packetIdAt: number } | undefined {
-    if (this.#payload !== undefined || this.topic !== topic.name || this.qos !== this.#sentQos) return undefined
-    this.#bytes[this.start] = 0x30 | (this.qos << 1)
-    return { bytes: this.#bytes, start: this.start, end: this.end, packetIdAt: this.payloadAt - 2 }
+  frameOf(topic: LastTopic): Frame | undefined {
+    if (!this.#isInPlace || this.topic !== topic.name || this.qos !== this.#sentQos) return undefined
+    this.#buffer[this.#start] = 0x30 | (this.qos << 1)
+    return { bytes: this.#buffer, start: this.#start, end: this.#end, packetIdAt: this.#payloadAt - 2 }
+  }
+}
+
+/** The messages of all clients that wait for one commit, in the order in which they came. */
+export class Storing {
+  readonly commit: Promise<void>
+  readonly #inbounds: Inbound[] = []
+  readonly #packets: InboundPublish[] = []
+  readonly #matches: Match[] = []
+
+  constructor(context: BrokerContext, commit: Promise<void>) {
+    this.commit = commit
+    // What comes now is not for this one any more, even if it is for the same promise.
+    const end = (): void => {
+      if (context.storing === this) context.storing = undefined
+    }
+    commit.then(
+      () => {
+        end()
+        for (const [n, inbound] of this.#inbounds.entries()) inbound.stored(this.#packets[n]!, this.#matches[n]!)
+      },
+      (error: unknown) => {
+        end()
+        for (const inbound of this.#inbounds) inbound.notStored(error)
+      },
+    )
+  }
+
+  add(inbound: Inbound, packet: InboundPublish, match: Match): void {
+    this.#inbounds.push(inbound)
+    this.#packets.push(packet)
+    this.#matches.push(match)
   }
 }
 
@@ -107,11 +166,14 @@ export class Inbound {
 
   /** Asks the gate, and goes on when it has answered; what follows waits until then. */
   ask(packet: InboundPublish): void {
+    // Taken and thrown away: a device that is cut off for what it says could not be told anything either [MQTT-3.3.5-2].
+    if (isQuarantined(this.#connection.principal)) return this.#acknowledge(packet)
     this.asked = packet
     this.#askedLate = false
     this.#connection.broker.authorizePublish(this.#connection, packet, this.#answered)
     if (this.asked === undefined) return
     this.#askedLate = true
+    packet.keep()
     this.#connection.input.hold()
   }
 
@@ -168,25 +230,31 @@ export class Inbound {
     packet.brokerId = broker.id
     packet.brokerCounter = broker.counter += 1
     const received = qos === 2 && !clean ? receivedBy(connection, messageId) : undefined
+    packet.keep()
     this.#count(packet, 1)
-    context.persistence.publish(packet, match.kept, received).then(
-      () => {
-        this.#count(packet, -1)
-        this.#deliver(packet, match)
-        this.#goOn()
-      },
-      // Not stored, not acknowledged: the client sends it again [MQTT-4.3.2-2].
-      (error: unknown) => connection.fail(error),
-    )
+    const commit = context.persistence.publish(packet, match.kept, received)
+    if (context.storing?.commit !== commit) context.storing = new Storing(context, commit)
+    context.storing.add(this, packet, match)
     if (this.#isFull() && !this.#isHeld) {
       this.#isHeld = true
       connection.input.hold()
     }
   }
 
-  #count({ qos, start, end }: InboundPublish, more: 1 | -1): void {
+  stored(packet: InboundPublish, match: Match): void {
+    this.#count(packet, -1)
+    this.#deliver(packet, match)
+    this.#goOn()
+  }
+
+  /** Not stored, not acknowledged: the client sends it again [MQTT-4.3.2-2]. */
+  notStored(error: unknown): void {
+    this.#connection.fail(error)
+  }
+
+  #count({ qos, bytes }: InboundPublish, more: 1 | -1): void {
     this.#storing += more
-    this.#bytesStoring += more * (end - start)
+    this.#bytesStoring += more * bytes
     if (qos === 0) this.#storingQos0 += more
   }
 

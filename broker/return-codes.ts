@@ -1,4 +1,4 @@
-import { RegistryError, type RegistryErrorCode } from '../registry/index.ts'
+import { RegistryError, type AttemptRefusal, type RegistryErrorCode } from '../registry/index.ts'
 
 /** CONNACK return codes. Source: MQTT 3.1.1 §3.2.2.3, table 3.1. */
 export const ReturnCode = {
@@ -34,6 +34,14 @@ const returnCodeFor = {
   ERR_MANUFACTURER_ID_MISSING: ReturnCode.NOT_AUTHORIZED,
   ERR_REGISTRATION_TOKEN_INVALID: ReturnCode.NOT_AUTHORIZED,
   ERR_DEVICE_ALREADY_REGISTERED: ReturnCode.NOT_AUTHORIZED,
+  ERR_TOKEN_REVOKED: ReturnCode.NOT_AUTHORIZED,
+  ERR_TOKEN_EXHAUSTED: ReturnCode.NOT_AUTHORIZED,
+  ERR_TOKEN_NOT_FOR_DEVICE: ReturnCode.NOT_AUTHORIZED,
+  ERR_RATE_LIMITED: ReturnCode.SERVER_UNAVAILABLE,
+  ERR_NOT_IN_ALLOW_LIST: ReturnCode.NOT_AUTHORIZED,
+  ERR_APPROVAL_PENDING: ReturnCode.NOT_AUTHORIZED,
+  ERR_REGISTRATION_REFUSED: ReturnCode.NOT_AUTHORIZED,
+  ERR_ADMISSION_UNDECIDED: ReturnCode.NOT_AUTHORIZED,
 } as const satisfies Record<RegistryErrorCode, ReturnCode>
 
 /** What the client is told. A fault of ours is 3, so that the device tries again; 4 and 5 make some give up for good. */
@@ -51,4 +59,11 @@ export function loginRefusalOf(error: unknown): LoginRefusal {
   if (!(error instanceof RegistryError)) return 'fault'
   if (error.code === 'ERR_BUSY') return 'busy'
   return returnCodeFor[error.code] === ReturnCode.SERVER_UNAVAILABLE ? 'fault' : 'bad_credentials'
+}
+
+/** For the operator, who may know which check failed. */
+export function attemptRefusalOf(error: unknown): AttemptRefusal {
+  if (error instanceof LoginRefused) return { code: 'ERR_LOGIN_NOT_ALLOWED', reason: error.message }
+  if (!(error instanceof RegistryError)) return { code: 'ERR_INTERNAL', fault: true }
+  return { code: error.code, reason: typeof error.cause === 'string' ? error.cause : error.message }
 }

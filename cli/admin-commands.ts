@@ -35,7 +35,7 @@ export function addAdminCommands(program: Command, run: Run): void {
 
   admin
     .command('passwd')
-    .argument('<name>', 'the account')
+    .argument('<account>', 'its name')
     .option(...PASSWORD_FILE)
     .description('give an account another password, and end its sessions')
     .addHelpText('after', FROM_STDIN + examples('mooring admin passwd ops'))
@@ -45,7 +45,7 @@ export function addAdminCommands(program: Command, run: Run): void {
 
   admin
     .command('role')
-    .argument('<name>', 'the account')
+    .argument('<account>', 'its name')
     .argument('<role>', ROLES.join(', '), parseRole)
     .description('give an account another role, and end its sessions')
     .action((name: string, role: Role, _options: unknown, command: Command) =>
@@ -54,7 +54,7 @@ export function addAdminCommands(program: Command, run: Run): void {
 
   admin
     .command('remove')
-    .argument('<name>', 'the account')
+    .argument('<account>', 'its name')
     .description('remove an account, and end its sessions')
     .action((name: string, _options: unknown, command: Command) =>
       run(command, (session) => removeAccount(session, name)),

@@ -41,7 +41,7 @@ export function addApiTokenCommands(program: Command, run: Run): void {
 
   token
     .command('revoke')
-    .argument('<name>', 'the name of the token')
+    .argument('<apitoken>', 'its name')
     .description('revoke a token; it stops working at once')
     .action((name: string, _options: unknown, command: Command) =>
       run(command, (session) => revokeApiToken(session, name)),

@@ -3,6 +3,7 @@ import type { ConfigOptions } from './config-options.ts'
 import type { CliContext } from './context.ts'
 import { ExitCode, reportFailure } from './failure.ts'
 import { Output } from './output.ts'
+import { outputFormatOf } from './output-options.ts'
 import { buildProgram } from './program.ts'
 import { Session } from './session.ts'
 
@@ -13,9 +14,9 @@ import { Session } from './session.ts'
  * @returns the exit code. Source: docs/cli.md, «Exit codes».
  */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
-  // Also when the command line cannot be parsed, a program that asked for JSON gets it.
-  const json = argv.includes('--json')
-  const output = new Output(context, json)
+  const format = outputFormatOf(argv)
+  const json = format === 'json' || format === 'jsonl'
+  const output = new Output(context, format)
   let asked = ''
   let exitCode: number = ExitCode.ok
   const { version, stdout, stderr } = context

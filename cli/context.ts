@@ -36,4 +36,6 @@ export interface CliContext {
   serve(loaded: LoadedConfig): Promise<number>
   /** Calls `listener` at SIGINT and SIGTERM instead of ending the process, until the returned function is called. */
   onInterrupt(listener: () => void): () => void
+  /** What the program carries with it besides its code. */
+  readonly packagedFiles: { names(): readonly string[]; read(name: string): string }
 }

@@ -1,14 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { connectAsync, type MqttClient } from 'mqtt'
-import { formatListenAddress, loadConfig, type Config } from '../config.ts'
-import type { Log } from '../registry/index.ts'
+import type { MqttClient } from 'mqtt'
+import { formatListenAddress, type Config } from '../config.ts'
 import type { CliContext, RunningServer } from './context.ts'
 import { DemoFleet, MESSAGES_EACH_WAY, type DeviceReport } from './demo-fleet.ts'
 import { CliError, ExitCode } from './failure.ts'
 import type { Output } from './output.ts'
+import { connectClient, startOwnServer, temporaryFolder } from './own-server.ts'
 import { Stop } from './stop.ts'
 
 const MANUFACTURER_IDS = ['sensor-001', 'sensor-002', 'sensor-003'] as const
@@ -19,8 +16,6 @@ const TOKEN_LIFETIME_SECONDS = 15 * 60
 const DEADLINE_MS = 30_000
 /** What a shell says of a program that SIGINT ended. */
 const INTERRUPTED = 130
-
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /**
  * Shows the whole loop with a real server on free ports in a temporary folder, and leaves nothing behind.
@@ -44,7 +39,7 @@ export async function demo(context: CliContext, output: Output): Promise<number>
 }
 
 async function showTheLoop(context: CliContext, output: Output, stop: Stop): Promise<void> {
-  const { server, config } = await startServer(context, output, stop)
+  const { server, config } = await startAndTell(context, output, stop)
 
   stop.step = 'issue a registration token'
   const http = formatListenAddress(server.addresses.http)
@@ -91,28 +86,13 @@ async function showTheLoop(context: CliContext, output: Output, stop: Stop): Pro
   )
 }
 
-async function startServer(
+async function startAndTell(
   context: CliContext,
   output: Output,
   stop: Stop,
 ): Promise<{ server: RunningServer; config: Config }> {
   const from = performance.now()
-  stop.step = 'make a temporary folder'
-  const folder = await mkdtemp(join(tmpdir(), 'mooring-demo-'))
-  stop.later(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
-
-  stop.step = 'start a server'
-  // Nothing of the operator's own settings: a demo that needs them to be right shows nothing.
-  const { config } = loadConfig({
-    flags: { data: join(folder, 'data'), 'listen.mqtt': '127.0.0.1:0', 'listen.http': '127.0.0.1:0' },
-    env: {},
-    cwd: folder,
-  })
-  const starting = context.startServer(config, { log: silent })
-  // Also when nobody waited for the end of the start.
-  stop.later(async () => (await starting).close())
-  const server = await stop.orElse(starting)
-
+  const { server, config } = await startOwnServer(context, stop, await temporaryFolder(stop, 'demo'))
   const { mqtt, http } = server.addresses
   const ms = Math.round(performance.now() - from)
   output.line(
@@ -120,17 +100,6 @@ async function startServer(
       `${tick(output)} http ${formatListenAddress(http)}     (${ms} ms)`,
   )
   return { server, config }
-}
-
-async function connectClient(
-  stop: Stop,
-  url: string,
-  credentials: { clientId: string; username: string; password: string },
-): Promise<MqttClient> {
-  const client = await stop.orElse(connectAsync(url, { ...credentials, reconnectPeriod: 0, connectTimeout: 10_000 }))
-  client.on('error', (error) => stop.fail(error))
-  stop.later(() => client.endAsync(true))
-  return client
 }
 
 const tick = (output: Output): string => output.styled('green', '✓')

@@ -84,7 +84,8 @@ function failureOf(error: unknown, command: string): Failure {
   }
   if (error instanceof StorageError) {
     const [what = '', ...wayOut] = error.message.split('\n')
-    return { exitCode: ExitCode.failure, code: error.code, messages: [what], hint: wayOut.join('\n') }
+    const exitCode = error.code === 'ERR_FOLDER_IN_USE' ? ExitCode.conflict : ExitCode.failure
+    return { exitCode, code: error.code, messages: [what], hint: wayOut.join('\n') }
   }
   const message = error instanceof Error ? error.message : String(error)
   return { exitCode: ExitCode.failure, code: 'ERR_FAILED', messages: [message], hint: undefined }
@@ -94,6 +95,14 @@ const exitCodeOf = {
   ERR_MANUFACTURER_ID_MISSING: ExitCode.usage,
   ERR_REGISTRATION_TOKEN_INVALID: ExitCode.refused,
   ERR_DEVICE_ALREADY_REGISTERED: ExitCode.conflict,
+  ERR_TOKEN_REVOKED: ExitCode.refused,
+  ERR_TOKEN_EXHAUSTED: ExitCode.refused,
+  ERR_TOKEN_NOT_FOR_DEVICE: ExitCode.refused,
+  ERR_RATE_LIMITED: ExitCode.failure,
+  ERR_NOT_IN_ALLOW_LIST: ExitCode.refused,
+  ERR_APPROVAL_PENDING: ExitCode.refused,
+  ERR_REGISTRATION_REFUSED: ExitCode.refused,
+  ERR_ADMISSION_UNDECIDED: ExitCode.failure,
   ERR_CREDENTIALS_INVALID: ExitCode.refused,
   ERR_NOT_FOUND: ExitCode.notFound,
   ERR_CONFLICT: ExitCode.conflict,
@@ -108,7 +117,7 @@ const exitCodeOfAdmin = {
   failed: ExitCode.failure,
 } as const satisfies Record<AdminErrorReason, number>
 
-const LISTED = new Set(['device', 'key', 'admin', 'apitoken'])
+const LISTED = new Set(['device', 'key', 'token', 'signing-key', 'admin', 'apitoken'])
 
 function hintFor(code: RegistryErrorCode, command: string): string | undefined {
   const group = command.split(' ')[0]

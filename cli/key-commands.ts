@@ -15,6 +15,7 @@ export function addKeyCommands(program: Command, run: Run): void {
     .option('--publish <filter>', 'a topic filter it may publish to; may be given more than once', collect)
     .option('--subscribe <filter>', 'a topic filter it may subscribe to; may be given more than once', collect)
     .option('--deny <filter>', 'a topic filter it may not reach; wins over the others', collect)
+    .option('--address <network>', 'where it may log in from, such as 10.0.0.0/8; may be given more than once', collect)
     .option('--secret-file <file>', 'take the secret from a file instead of making one')
     .addHelpText(
       'after',
@@ -44,11 +45,12 @@ interface CreateOptions {
   readonly publish?: readonly string[]
   readonly subscribe?: readonly string[]
   readonly deny?: readonly string[]
+  readonly address?: readonly string[]
   readonly secretFile?: string
 }
 
 async function createKey(session: Session, options: CreateOptions): Promise<void> {
-  const { service: name, publish, subscribe, deny, secretFile } = options
+  const { service: name, publish, subscribe, deny, address, secretFile } = options
   const secret = secretFile === undefined ? undefined : await secretOfFile(session.context, '--secret-file', secretFile)
   // An absent list means the default, an empty one would mean nothing at all.
   const rules = {
@@ -57,7 +59,12 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
     ...(deny === undefined ? {} : { deny: [...deny] }),
   }
   const credentials = await session.withOperator((operator) =>
-    operator.createServiceKey({ name, rules, ...(secret === undefined ? {} : { secret }) }),
+    operator.createServiceKey({
+      name,
+      rules,
+      ...(address === undefined ? {} : { addresses: [...address] }),
+      ...(secret === undefined ? {} : { secret }),
+    }),
   )
   session.output.answer(credentials, () =>
     fields([

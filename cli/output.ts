@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import { styleText } from 'node:util'
+import { rowsOf, toCsv } from './rows.ts'
 
 /** Where data and talk go: data to stdout, so that it can be piped, everything else to stderr. */
 export interface Streams {
@@ -15,29 +16,39 @@ type Style = Parameters<typeof styleText>[0]
 /** Whether to colour is decided here, for the stream that is written to. */
 const ALWAYS = { validateStream: false }
 
-/** Writes for one reader: a program (`--json`, one document on one line) or a person. */
+/** `table` is for people; the others are for programs: one document, a line for each row, a table for a spreadsheet. */
+export const OUTPUT_FORMATS = ['table', 'json', 'jsonl', 'csv'] as const
+
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+
+/** Writes for one reader: a program, or a person. */
 export class Output {
   readonly #streams: Streams
-  readonly #json: boolean
+  readonly #format: OutputFormat
 
-  constructor(streams: Streams, json: boolean) {
+  constructor(streams: Streams, format: OutputFormat) {
     this.#streams = streams
-    this.#json = json
+    this.#format = format
   }
 
   /** The answer of a command: `data` for a program, the text of `human` for a person. */
   answer(data: unknown, human: () => string): void {
-    this.#streams.stdout.write(this.#json ? `${jsonLine(data)}\n` : withNewline(human()))
+    this.#streams.stdout.write(this.#format === 'table' ? withNewline(human()) : this.#forProgram(data))
   }
 
   /** A line ahead of the answer, for a person who watches; a program waits for the answer. */
   line(text: string): void {
-    if (!this.#json) this.#streams.stdout.write(withNewline(text))
+    if (this.#format === 'table') this.#streams.stdout.write(withNewline(text))
   }
 
-  /** Something a person should know and a program need not. */
+  /** Something a person should know; one JSON document says all of it itself. */
   note(text: string): void {
-    if (!this.#json) this.#streams.stderr.write(withNewline(this.styledError('dim', text)))
+    if (this.#format !== 'json') this.#streams.stderr.write(withNewline(this.styledError('dim', text)))
+  }
+
+  /** Takes the place of the last such line, on a terminal; a file would only fill with them. The last one is empty. */
+  progress(text: string): void {
+    if (this.#format !== 'json' && this.#streams.stderrIsTTY) this.#streams.stderr.write(`\r\u001b[K${text}`)
   }
 
   styled(style: Style, text: string): string {
@@ -51,6 +62,12 @@ export class Output {
   /** Columns under their names, as wide as their widest cell. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): string {
     return columns([head.map((name) => this.styled('dim', name)), ...rows.map((row) => row.map(printable))])
+  }
+
+  #forProgram(data: unknown): string {
+    if (this.#format === 'csv') return toCsv(rowsOf(data))
+    const documents = this.#format === 'json' ? [data] : rowsOf(data)
+    return documents.map((document) => `${jsonLine(document)}\n`).join('')
   }
 
   // https://no-color.org: set and not empty.

@@ -35,6 +35,16 @@ export function addServerCommands(program: Command, run: Run): void {
     )
 
   program
+    .command('self-test')
+    .description('check that this program works on this machine, with a server of its own in a temporary folder')
+    .action((_options: unknown, command: Command) =>
+      run(command, async (session) => {
+        const { selfTest } = await import('./self-test.ts')
+        return await selfTest(session.context, session.output)
+      }),
+    )
+
+  program
     .command('status')
     .description('ask the running server how it is')
     .action((_options: unknown, command: Command) => run(command, showStatus))
@@ -45,12 +55,22 @@ export function addServerCommands(program: Command, run: Run): void {
     .action((_options: unknown, command: Command) => run(command, showVersion))
 
   program
+    .command('manual', { hidden: true })
+    .description('print the page of the manual, for man')
+    .action((_options: unknown, command: Command) => run(command, writeManual))
+
+  program
     .command('docs', { hidden: true })
     .argument('[page]', 'a page whose table of settings is to be written anew, in place')
     .description('print docs/cli.md, or bring the table of settings of another page up to date')
     .action((page: string | undefined, _options: unknown, command: Command) =>
       run(command, (session) => writeDocs(session, page)),
     )
+}
+
+async function writeManual({ context }: Session): Promise<void> {
+  const { manualPage } = await import('./manual.ts')
+  context.stdout.write(manualPage(context.version))
 }
 
 async function writeDocs({ context }: Session, page: string | undefined): Promise<void> {

@@ -4,12 +4,15 @@ import { deviceUrls, parseAddresses } from './addresses.ts'
 import { parseExpires } from './durations.ts'
 import { ExitCode, usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
+import { addLeakCommand } from './leak-command.ts'
 import { fields, printable, printableLines, type Output } from './output.ts'
 import { readAll } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
+import { addTermsOptions, termsOf, type TermsOptions } from './token-options.ts'
+import { addTokenRecordCommands } from './token-record-commands.ts'
 
 /** Claims that Mooring sets or checks itself. Source: docs/contract.md §2; RFC 7519 §4.1. */
-const RESERVED_CLAIMS = new Set(['url', 'mqtt', 'iss', 'iat', 'exp', 'nbf'])
+const RESERVED_CLAIMS = new Set(['url', 'mqtt', 'iss', 'iat', 'exp', 'nbf', 'jti'])
 
 export function addTokenCommands(program: Command, run: Run): void {
   const token = program
@@ -17,9 +20,9 @@ export function addTokenCommands(program: Command, run: Run): void {
     .alias('tokens')
     .description('registration tokens: what is flashed into every device')
 
-  token
-    .command('create')
-    .description('print a registration token')
+  addTermsOptions(token.command('create'))
+    .description('print a registration token, and keep what it permits')
+    .option('--name <name>', 'what it is called: letters, digits, ".", "_" and "-" (default: its ID)')
     .option('--url <url>', 'where devices register (default: from the listeners)')
     .option('--mqtt-url <url>', 'where they connect afterwards (default: from the listeners)')
     .option('--expires <duration>', 'lifetime, such as 90d or 12h (default: it never expires)')
@@ -30,9 +33,12 @@ export function addTokenCommands(program: Command, run: Run): void {
         'mooring token create > token.jwt',
         'mooring token create --url https://broker.example/api/register-device --mqtt-url mqtts://broker.example:8883',
         'mooring token create --expires 90d --claim line=3',
+        'mooring token create --name line-3 --max-registrations 500 --match "A1-*" --coming-back until-first-use',
       ),
     )
     .action((options: CreateOptions, command: Command) => run(command, (session) => createToken(session, options)))
+
+  addTokenRecordCommands(token, run)
 
   token
     .command('verify')
@@ -42,9 +48,12 @@ export function addTokenCommands(program: Command, run: Run): void {
     .action((text: string, _options: unknown, command: Command) =>
       run(command, (session) => verifyToken(session, text)),
     )
+
+  addLeakCommand(token, run)
 }
 
-interface CreateOptions {
+interface CreateOptions extends TermsOptions {
+  readonly name?: string
   readonly url?: string
   readonly mqttUrl?: string
   readonly expires?: string
@@ -65,7 +74,9 @@ async function createToken(session: Session, options: CreateOptions): Promise<vo
     const token = await operator.createToken({
       url: url ?? needed(own.url, '--url', 'http or https'),
       mqtt: mqtt ?? needed(own.mqtt, '--mqtt-url', 'mqtt or mqtts'),
+      ...(options.name === undefined ? {} : { name: options.name }),
       ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+      ...termsOf(options),
       ...(Object.keys(extra).length === 0 ? {} : { extra }),
     })
     return { answer: token, guessed: own.localOnly && (url === undefined || mqtt === undefined) }

@@ -18,7 +18,12 @@ export function checkTogether(config: Config, origins: Origins): { problems: str
     ...fileProblems('tls.key', config.tls.key, origins),
   ]
   return {
-    problems: [...missingTls(config, origins), ...files, ...collisions(config, origins)],
+    problems: [
+      ...missingTls(config, origins),
+      ...files,
+      ...collisions(config, origins),
+      ...missingWebhook(config, origins),
+    ],
     warnings: idleTls(config, origins),
   }
 }
@@ -65,6 +70,16 @@ function collisions({ listen }: Config, origins: Origins): string[] {
           `${origins.place(`listen.${name}`)}${formatListenAddress(address)} is already taken by listen.${other} (${formatListenAddress(earlier)}); choose another port`,
       ),
   )
+}
+
+function missingWebhook({ registration }: Config, origins: Origins): string[] {
+  if (registration.mode !== 'webhook') return []
+  const missing = (['webhookUrl', 'webhookSecret'] as const).filter(
+    (name) => registration[name] === undefined && !origins.refused(`registration.${name}`),
+  )
+  if (missing.length === 0) return []
+  const names = missing.map((name) => `registration.${name}`).join(' and ')
+  return [`${origins.place('registration.mode')}webhook needs ${names}`]
 }
 
 function idleTls({ listen, tls }: Config, origins: Origins): string[] {

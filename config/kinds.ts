@@ -65,7 +65,7 @@ export function secret(description: string) {
   )
 }
 
-export function password(description: string) {
+export function accountPassword(description: string) {
   return described(
     parsedBy(z.string({ error: 'expected text; put it in quotes' }), (given) => {
       if (given.length < MIN_PASSWORD_CHARACTERS) {
@@ -87,6 +87,23 @@ export function text(description: string, example?: string) {
       return given
     }),
     { kind: 'text', description, ...(example !== undefined && { example }) },
+  )
+}
+
+/** Plain `http` would show the decision, and let others make it, to everyone on the way. */
+export function webhookUrl(description: string, example: string) {
+  return described(
+    parsedBy(z.string({ error: 'expected an https URL' }), (given) => {
+      if (!URL.canParse(given)) throw new RangeError('expected a URL such as https://erp.example.com/may-register')
+      const { protocol, hostname, username, password } = new URL(given)
+      const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+      if (protocol !== 'https:' && !(protocol === 'http:' && isLocal)) {
+        throw new RangeError('expected https; http is for 127.0.0.1, [::1] and localhost')
+      }
+      if (username !== '' || password !== '') throw new RangeError('expected a URL without a user name or password')
+      return given
+    }),
+    { kind: 'text', description, example },
   )
 }
 

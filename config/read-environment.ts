@@ -5,6 +5,8 @@ import { didYouMean } from './suggest.ts'
 import { readTextFile, UnreadableFile } from './text-file.ts'
 
 const PREFIX = 'MOORING_'
+/** No setting: the single executable looks at it before any can be read. */
+const NATIVE_FOLDER_VARIABLE = 'MOORING_NATIVE_DIR'
 const MOST_BYTES = 64 * 1024
 
 /** Reads every setting from `MOORING_…` and `MOORING_…_FILE`. */
@@ -44,7 +46,12 @@ function contentsOf(file: string): string {
 
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   const variables = settings().map(({ variable }) => variable)
-  const known = new Set([CONFIG_VARIABLE, ...variables, ...variables.map((variable) => `${variable}_FILE`)])
+  const known = new Set([
+    CONFIG_VARIABLE,
+    NATIVE_FOLDER_VARIABLE,
+    ...variables,
+    ...variables.map((variable) => `${variable}_FILE`),
+  ])
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && !known.has(name))
     .toSorted()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ATTRIBUTE_DATA_TYPES, type Recipe } from '../registry/index.ts'
+import { ATTRIBUTE_DATA_TYPES, COMING_BACK, type Recipe } from '../registry/index.ts'
 
 const DEVICE_CLASSES = [
   'standalone',
@@ -57,6 +57,7 @@ export const recipeSchema = z.strictObject(
     deviceDescription: description.exactOptional(),
     tags: listOf(tagSchema, 100).exactOptional(),
     attributes: listOf(attributeSchema, 256).superRefine(onlyOnce).exactOptional(),
+    comingBack: z.enum(COMING_BACK, { error: `expected ${COMING_BACK.join(', ')}` }).exactOptional(),
     resourceType: z.literal('DeviceRecipe', { error: 'expected DeviceRecipe' }).exactOptional(),
     version: ignored,
     id: ignored,
@@ -98,6 +99,7 @@ export function recipeFrom(given: z.output<typeof recipeSchema>): Recipe {
     description: given.deviceDescription ?? given.description ?? '',
     tags: (given.tags ?? []).filter((tag) => !OWN_TAGS.includes(tag.key)),
     attributes: (given.attributes ?? []).map(({ name, dataType }) => ({ name, dataType })),
+    ...(given.comingBack === undefined ? {} : { comingBack: given.comingBack }),
   }
 }
 

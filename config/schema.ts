@@ -1,6 +1,18 @@
 import { z } from 'zod'
-import { MIN_SIGNING_SECRET_BYTES, type Secret } from '../registry/index.ts'
-import { address, choice, count, duration, password, path, secret, size, text, topicRoot } from './kinds.ts'
+import { MIN_SIGNING_SECRET_BYTES, NORMALISATIONS, REGISTRATION_MODES, type Secret } from '../registry/index.ts'
+import {
+  accountPassword,
+  address,
+  choice,
+  count,
+  duration,
+  path,
+  secret,
+  size,
+  text,
+  topicRoot,
+  webhookUrl,
+} from './kinds.ts'
 
 /** The config file, and the single source of everything that is said about a setting. */
 /** Of what is kept on the disk. */
@@ -49,6 +61,25 @@ export const fileSchema = z.strictObject({
         'devices.example.com',
       ).exactOptional(),
       recipe: text('Name of the recipe that a newly registered device starts with.').prefault('tl-generator'),
+      mode: choice(
+        REGISTRATION_MODES,
+        'Who may register with a token: anyone, who is in the allow-list, whom an operator approves, or whom a webhook admits.',
+      ).prefault('open'),
+      manufacturerIds: choice(
+        NORMALISATIONS,
+        'How manufacturer IDs are compared: as they are, as MAC addresses (`AA:BB:…` is `aa-bb-…`), as IMEI numbers, or without regard to case.',
+      ).prefault('none'),
+      webhookUrl: webhookUrl(
+        'Who is asked in mode `webhook`: an `https` address, or `http` on this machine.',
+        'https://erp.example.com/may-register',
+      ).exactOptional(),
+      webhookSecret: secret(
+        `Signs what is sent to the webhook (HMAC-SHA256); at least ${MIN_SIGNING_SECRET_BYTES} bytes.`,
+      ).exactOptional(),
+      webhookFallback: choice(
+        ['retry', 'refuse', 'admit'],
+        'What a device is told when the webhook cannot be asked: to come again, no, or yes.',
+      ).prefault('retry'),
     })
     .prefault({})
     .meta({ description: 'How devices register.' }),
@@ -59,12 +90,22 @@ export const fileSchema = z.strictObject({
         'Who may reach the admin API on `listen.http` and `listen.https`: programs on this machine, everyone, or nobody. `all` without TLS sends passwords in the clear.',
       ).prefault('loopback'),
       account: text('Name of the account that `admin.password` is for.').prefault('admin'),
-      password: password(
+      password: accountPassword(
         'Each start makes this account with the role admin, or gives it this password. Not set: accounts are made with `mooring admin create` or the setup code.',
       ).exactOptional(),
     })
     .prefault({})
     .meta({ description: 'The admin API.' }),
+  credentials: z
+    .strictObject({
+      rotationOverlap: duration(
+        'How long the old access secret of a device stays valid when it is given a new one, unless the command says otherwise.',
+        0,
+        '20d',
+      ).prefault('0s'),
+    })
+    .prefault({})
+    .meta({ description: 'How access secrets are replaced.' }),
   mqtt: z
     .strictObject({
       topicRoot: topicRoot(
@@ -151,6 +192,13 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What is kept for clients that are away, and how safely.' }),
+  journal: z
+    .strictObject({
+      maxAge: duration('How long an entry is kept.', 1000, LONGEST).prefault('365d'),
+      maxBytes: size('Bytes of all entries; beyond them the oldest are removed.', 1024, LARGEST).prefault('256MiB'),
+    })
+    .prefault({})
+    .meta({ description: 'The record of registrations, refusals and operations: `mooring journal list`.' }),
   metrics: z
     .strictObject({
       access: choice(
@@ -201,9 +249,11 @@ export function configOf(file: SettingsFile) {
     tls: file.tls,
     registration: file.registration,
     admin: file.admin,
+    credentials: { rotationOverlapMs: file.credentials.rotationOverlap },
     mqtt: { ...mqttSettings, stalledReaderMs: stalledReader },
     limits: { ...limits, connectDeadlineMs: connectDeadline },
     storage: storageOf(file.storage),
+    journal: { maxAgeMs: file.journal.maxAge, maxBytes: file.journal.maxBytes },
     metrics: file.metrics,
     log: file.log,
     shutdown: { graceMs: file.shutdown.graceTimeout },

@@ -111,6 +111,58 @@ export const definitions: readonly Definition[] = [
     read: (sources) => one(sources.broker().messagesDropped),
   },
   {
+    name: 'mooring_sessions',
+    type: 'gauge',
+    help: 'Sessions that outlive their connections.',
+    read: (sources) => one(sources.kept().sessions),
+  },
+  {
+    name: 'mooring_sessions_expired_total',
+    type: 'counter',
+    help: 'Sessions that ended because their clients stayed away for too long.',
+    read: (sources) => one(sources.kept().expiredSessions),
+  },
+  {
+    name: 'mooring_subscriptions',
+    type: 'gauge',
+    help: 'Subscriptions of the sessions that outlive their connections.',
+    read: (sources) => one(sources.kept().subscriptions),
+  },
+  {
+    name: 'mooring_queued_messages',
+    type: 'gauge',
+    help: 'Messages that wait for sessions; one that many wait for counts once.',
+    read: (sources) => one(sources.kept().queuedMessages),
+  },
+  {
+    name: 'mooring_queued_bytes',
+    type: 'gauge',
+    help: 'Bytes of the messages that wait for sessions.',
+    read: (sources) => one(sources.kept().queuedBytes),
+  },
+  {
+    name: 'mooring_retained_messages',
+    type: 'gauge',
+    help: 'Retained messages.',
+    read: (sources) => one(sources.kept().retainedMessages),
+  },
+  {
+    name: 'mooring_retained_bytes',
+    type: 'gauge',
+    help: 'Bytes of the retained messages.',
+    read: (sources) => one(sources.kept().retainedBytes),
+  },
+  {
+    name: 'mooring_messages_not_kept_total',
+    type: 'counter',
+    help: 'Messages that were not kept. queue_full: a session had no room; retained_full: there was no room to retain it; expired: its time had passed before it was sent.',
+    labels: { reason: ['queue_full', 'retained_full', 'expired'] },
+    read: (sources) => {
+      const { refusedQueued, refusedRetained, expiredMessages } = sources.kept()
+      return each('reason', { queue_full: refusedQueued, retained_full: refusedRetained, expired: expiredMessages })
+    },
+  },
+  {
     name: 'mooring_registrations_total',
     type: 'counter',
     help: 'Requests to register a device, by result.',
@@ -128,6 +180,15 @@ export const definitions: readonly Definition[] = [
     type: 'counter',
     help: 'Commits tried on the store, of messages, devices and keys alike, since the data folder was made.',
     read: (sources) => one(sources.storeCommits()),
+  },
+  {
+    name: 'mooring_backup_last_success_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the last backup was made that is whole. Missing before the first.',
+    read: (sources) => {
+      const last = sources.lastBackup()
+      return last === undefined ? [] : one(last.getTime() / 1000)
+    },
   },
   {
     name: 'mooring_tls_certificate_expiry_timestamp_seconds',

@@ -29,30 +29,31 @@ export interface MetricsParts {
 /** GET /metrics: the text format of Prometheus. No page at all when access is off; nothing is collected then. */
 export function metricsPages({ access, sources, storeWrites }: MetricsParts): MetricsPage[] {
   if (access === 'off') return []
-  const registries = [ownMetrics(sources, storeWrites), processMetrics()]
+  const own = new Registry()
+  const registries = [own, processMetrics()]
+  own.registerMetric(storeWrites.seconds)
+  own.registerMetric(storeWrites.failures)
   return [
     {
       path: '/metrics',
       mayRead: ({ address, forwarded }) => access === 'all' || (isLoopback(address) && !forwarded),
-      read: async () => ({
-        type: Registry.PROMETHEUS_CONTENT_TYPE,
-        text: (await Promise.all(registries.map((registry) => registry.metrics()))).join('\n'),
-      }),
+      read: async () => {
+        registerTold(own, sources)
+        const texts = await Promise.all(registries.map((registry) => registry.metrics()))
+        return { type: Registry.PROMETHEUS_CONTENT_TYPE, text: texts.join('\n') }
+      },
     },
   ]
 }
 
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
 
-/** Every metric of ours that has something to tell. */
-export function ownMetrics(sources: MetricSources, { seconds, failures }: StoreWrites): Registry {
-  const registry = new Registry()
+/** What had nothing to tell so far may have now: there are no backups before the first. */
+function registerTold(registry: Registry, sources: MetricSources): void {
   for (const definition of definitions) {
-    if (definition.read(sources).length > 0) register(registry, definition, sources)
+    const isNews = registry.getSingleMetric(definition.name) === undefined && definition.read(sources).length > 0
+    if (isNews) register(registry, definition, sources)
   }
-  registry.registerMetric(seconds)
-  registry.registerMetric(failures)
-  return registry
 }
 
 function register(

@@ -7,9 +7,16 @@ type Result = keyof CountOf<'registrations'>
 export function countRegistrations(ended: Signal<Result>): CountOf<'registrations'> {
   const counts: Record<Result, number> = {
     created: 0,
+    returned: 0,
     exists: 0,
     bad_token: 0,
+    exhausted: 0,
+    rate_limited: 0,
     missing_id: 0,
+    not_in_allowlist: 0,
+    pending: 0,
+    refused: 0,
+    undecided: 0,
     bad_request: 0,
     busy: 0,
     fault: 0,

@@ -2,7 +2,22 @@
 export const LABEL_VALUES = {
   refusedConnections: ['connections', 'per-address', 'waiting-room', 'waited', 'deadline', 'silent'],
   refusedLogins: ['bad_credentials', 'not_allowed', 'busy', 'fault'],
-  registrations: ['created', 'exists', 'bad_token', 'missing_id', 'bad_request', 'busy', 'fault'],
+  registrations: [
+    'created',
+    'returned',
+    'exists',
+    'bad_token',
+    'exhausted',
+    'rate_limited',
+    'missing_id',
+    'not_in_allowlist',
+    'pending',
+    'refused',
+    'undecided',
+    'bad_request',
+    'busy',
+    'fault',
+  ],
 } as const
 
 export type CountOf<T extends keyof typeof LABEL_VALUES> = Readonly<Record<(typeof LABEL_VALUES)[T][number], number>>
@@ -30,7 +45,22 @@ export interface MetricSources {
     readonly refused: CountOf<'refusedConnections'>
   }
   registrations(): CountOf<'registrations'>
+  /** What is kept for clients that are away. */
+  kept(): {
+    readonly sessions: number
+    readonly subscriptions: number
+    readonly queuedMessages: number
+    readonly queuedBytes: number
+    readonly retainedMessages: number
+    readonly retainedBytes: number
+    readonly refusedQueued: number
+    readonly refusedRetained: number
+    readonly expiredMessages: number
+    readonly expiredSessions: number
+  }
   hashBacklogMs(): number
+  /** When the last backup was made that is whole. */
+  lastBackup(): Date | undefined
   /** Over the life of the store. */
   storeCommits(): number
   /** The PEM file that the TLS listeners show, chain included; undefined without TLS. */

@@ -6,6 +6,7 @@ import { logOfErrors } from './error-log.ts'
 import { headersOfEveryReply } from './headers.ts'
 import { livez, readyz, type Readiness } from './health.ts'
 import { lingerOverUnreadBody } from './linger.ts'
+import { refusalBody, retryAfterOf } from './refusal.ts'
 import { registerDevice, type RegisterDeviceParts } from './register-device.ts'
 
 export interface RegistrationParts extends RegisterDeviceParts {
@@ -31,8 +32,6 @@ interface Route {
   readonly hiddenFrom?: (ctx: Context) => boolean
 }
 
-/** Long enough for a queue to drain, short enough for a device that was just switched on. */
-const RETRY_AFTER_SECONDS = '5'
 const PREFLIGHT_MAX_AGE_SECONDS = '86400'
 
 /**
@@ -93,7 +92,7 @@ function answerErrors(log: Log): Middleware {
       else if (error instanceof RequestError) refuse(ctx, requestStatusFor[error.code], error)
       else {
         ctx.status = 500
-        ctx.body = { error: 'Internal error' }
+        ctx.body = refusalBody(500, 'Internal error', 'ERR_INTERNAL')
       }
       tell(error, { method: ctx.method, path: printable(ctx.url.split('?', 1)[0] ?? ''), address: ctx.ip })
     }
@@ -101,9 +100,10 @@ function answerErrors(log: Log): Middleware {
 }
 
 function refuse(ctx: Context, status: number, error: RegistryError | RequestError): void {
+  const retryAfter = retryAfterOf(status, error)
   ctx.status = status
-  ctx.body = { error: error.message, code: error.code }
-  if (status === 503) ctx.set('Retry-After', RETRY_AFTER_SECONDS)
+  ctx.body = refusalBody(status, error.message, error.code, retryAfter)
+  if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter))
   if (error instanceof RequestError) ctx.set(error.headers)
 }
 

@@ -7,6 +7,7 @@ import { logOfErrors } from './error-log.ts'
 import { RequestError, requestStatusFor } from './errors.ts'
 import { headersOfEveryReply } from './headers.ts'
 import { LINGER_MS } from './linger.ts'
+import { refusalBody } from './refusal.ts'
 
 /**
  * Answers what the HTTP parser gave up on, and closes the connection.
@@ -45,10 +46,11 @@ export function refuserOfClientErrors(
 /** Writes a refusal without the help of a response object, and closes the connection politely. */
 export function endWith(socket: Duplex, refusal: RequestError): void {
   const status = requestStatusFor[refusal.code]
-  const body = JSON.stringify({ error: refusal.message, code: refusal.code })
+  const body = JSON.stringify(refusalBody(status, refusal.message, refusal.code))
   const headers = {
     ...headersOfEveryReply('encrypted' in socket),
     ...refusal.headers,
+    Date: new Date().toUTCString(),
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
   }

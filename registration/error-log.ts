@@ -1,10 +1,17 @@
 import { inspect } from 'node:util'
-import { printable, RegistryError, type Log } from '../registry/index.ts'
+import { printable, RegistryError, type Log, type RegistryErrorCode } from '../registry/index.ts'
 import { RequestError } from './errors.ts'
 import { FloodGate } from './flood-gate.ts'
 
 /** More tell the operator nothing new. */
 const LINES_PER_SECOND = 20
+
+const TOKEN_REFUSALS = new Set<string>([
+  'ERR_REGISTRATION_TOKEN_INVALID',
+  'ERR_TOKEN_REVOKED',
+  'ERR_TOKEN_EXHAUSTED',
+  'ERR_TOKEN_NOT_FOR_DEVICE',
+] satisfies RegistryErrorCode[])
 
 /** Where the request came from. Never its body. What the parser refused has no method and no path. */
 export interface RequestFacts {
@@ -33,7 +40,7 @@ export function logOfErrors(log: Log): (error: unknown, facts: RequestFacts) => 
 
 /** The operator may know why a token is refused; the device may not. Other causes may quote the body. */
 function reasonOf(error: RegistryError | RequestError): { reason?: string } {
-  if (error.code !== 'ERR_REGISTRATION_TOKEN_INVALID' || !(error.cause instanceof Error)) return {}
+  if (!TOKEN_REFUSALS.has(error.code) || !(error.cause instanceof Error)) return {}
   return { reason: printable(error.cause.message) }
 }
 

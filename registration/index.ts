@@ -1,5 +1,7 @@
+export { createAdmissionWebhook } from './admission-webhook.ts'
 export { createRegistrationApp, type Page, type RegistrationParts } from './app.ts'
 export { type Readiness, type ReadinessCheck } from './health.ts'
 export { httpTimeouts, type Certificate, type HttpTimeouts } from './http-server.ts'
+export { jwksPage } from './jwks.ts'
 export { listenHttp, type HttpListener, type HttpListenerOptions, type ListenAddress } from './listener.ts'
 export type { RegistrationResult } from './results.ts'

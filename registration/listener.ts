@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { isIPv6, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { printable, type Log } from '../registry/index.ts'
+import { handshakeFailure, printable, type HandshakeFailure, type Log, type Signal } from '../registry/index.ts'
 import { endWith, refuserOfClientErrors } from './client-errors.ts'
 import { RequestError } from './errors.ts'
 import { FloodGate } from './flood-gate.ts'
@@ -25,6 +25,7 @@ export interface HttpListenerOptions {
   /** Sees every connection as it is accepted, before TLS. */
   readonly onConnection?: (socket: Socket) => void
   readonly log: Log
+  readonly handshakeFailed?: Signal<HandshakeFailure>
   /** Its name in the configuration, for the message when it cannot listen. @defaultValue http, or https with TLS */
   readonly name?: string
   /** Upgraded connections count too. One more is closed at once. @defaultValue 10_000 */
@@ -62,6 +63,8 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
 
   server.on('connection', (socket: Socket) => {
     accepted.add(socket)
+    // Looked up while it is open: Node remembers it for when a handshake has failed.
+    void socket.remoteAddress
     socket.once('close', () => accepted.delete(socket))
     onConnection?.(socket)
   })
@@ -107,6 +110,9 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   }
   server.on('connect', (_request: IncomingMessage, socket: Duplex) =>
     endWith(socket, new RequestError('ERR_METHOD_NOT_ALLOWED', 'This is not a proxy.', { headers: { Allow: '' } })),
+  )
+  server.on('tlsClientError', (error: Error, secure: Socket) =>
+    options.handshakeFailed?.emit(handshakeFailure(error, secure, 'https')),
   )
   const refuse = refuserOfClientErrors(log, (socket) => owed.get(socket))
   server.on('clientError', (error, socket) => void refuse(error, socket))

@@ -1,5 +1,14 @@
 import type { Context, Middleware } from 'koa'
-import { isManufacturerId, printable, RegistryError, type Log, type Registry, type Signal } from '../registry/index.ts'
+import {
+  isManufacturerId,
+  printable,
+  RegistryError,
+  type AttemptRefusal,
+  type Log,
+  type RegistrationAttempt,
+  type Registry,
+  type Signal,
+} from '../registry/index.ts'
 import { readBody, type Body } from './body.ts'
 import { RequestError } from './errors.ts'
 import { resultOf, type RegistrationResult } from './results.ts'
@@ -15,41 +24,70 @@ export interface RegisterDeviceParts {
   readonly log: Log
   /** Told once about each request, however it ends. */
   readonly registrationEnded?: Signal<RegistrationResult>
+  /** The same, with what is known of it. */
+  readonly attemptEnded?: Signal<RegistrationAttempt>
 }
 
 /** POST /api/register-device. Source: docs/contract.md §1. */
 export function registerDevice(parts: RegisterDeviceParts): Middleware {
   const register = answerRegistration(parts)
-  return async (ctx, next) => {
-    let result: RegistrationResult = 'created'
+  return async (ctx) => {
+    const startedAt = performance.now()
+    const known: Known = {}
+    let result: RegistrationResult = 'fault'
+    let refusal: AttemptRefusal | undefined
     try {
-      await register(ctx, next)
+      result = await register(ctx, known)
     } catch (error) {
       result = resultOf(error)
+      refusal = refusalOf(error)
       throw error
     } finally {
       parts.registrationEnded?.emit(result)
+      parts.attemptEnded?.emit({
+        address: ctx.ip,
+        transport: ctx.secure ? 'https' : 'http',
+        latencyMs: performance.now() - startedAt,
+        manufacturerId: known.request?.manufacturerId,
+        token: known.request?.token,
+        deviceId: known.deviceId,
+        refusal,
+      })
     }
   }
 }
 
-function answerRegistration({ registry, log }: RegisterDeviceParts): Middleware {
-  return async (ctx) => {
+/** What became known of a request before it ended. */
+interface Known {
+  request?: RegisterDeviceRequest
+  deviceId?: string
+}
+
+function answerRegistration({
+  registry,
+  log,
+}: RegisterDeviceParts): (ctx: Context, known: Known) => Promise<'created' | 'returned'> {
+  return async (ctx, known) => {
     const request = parseRegisterDeviceRequest(await readBody(ctx))
+    known.request = request
     // The manufacturer ID is spent for good, so not for a device that has already hung up.
     if (!ctx.writable) throw new RequestError('ERR_BODY_INCOMPLETE', 'The connection closed.')
 
-    const { deviceId, accessKey, accessSecret } = await registry.registerDevice(request)
+    const registered = await registry.registerDevice({ ...request, address: ctx.ip })
+    const { deviceId, accessKey, accessSecret, returned } = registered
+    known.deviceId = deviceId
 
     ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }
     const facts = { deviceId, manufacturerId: printable(request.manufacturerId), address: ctx.ip }
-    log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    if (returned === undefined) log.info({ event: 'device-registered', ...facts }, 'A device registered itself.')
+    else log.info({ event: 'device-returned', ...facts, reason: returned }, 'A device came back for other credentials.')
     whenUndelivered(ctx, () =>
       log.warn(
         { event: 'credentials-undelivered', ...facts },
-        'The connection closed before the device had its credentials; it cannot register again by itself.',
+        'The connection closed before the device had its credentials; mooring device readmit lets it register again.',
       ),
     )
+    return returned === undefined ? 'created' : 'returned'
   }
 }
 
@@ -72,6 +110,14 @@ export function parseRegisterDeviceRequest({ fields, ambiguity }: Body): Registe
 function manufacturerIdOf(value: unknown): string | undefined {
   const text = Number.isSafeInteger(value) ? String(value) : value
   return typeof text === 'string' && isManufacturerId(text) ? text : undefined
+}
+
+/** For the operator; causes other than that of a token may quote the body. */
+function refusalOf(error: unknown): AttemptRefusal {
+  if (!(error instanceof RegistryError || error instanceof RequestError)) return { code: 'ERR_INTERNAL', fault: true }
+  const { code, cause } = error
+  const isToken = code === 'ERR_REGISTRATION_TOKEN_INVALID' && cause instanceof Error
+  return isToken ? { code, reason: printable(cause.message) } : { code }
 }
 
 /** Calls back when the answer was not handed to the network whole. */

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { DeviceId } from './device.ts'
+import type { KeyFilter } from './key-filter.ts'
 import { Secret } from './secret.ts'
 
 /** What the operator's own software may do. Each entry is a topic filter; `deny` wins. */
@@ -18,12 +19,28 @@ interface AccessKeyRecord {
   /** ISO 8601, UTC. */
   readonly createdAt: string
   readonly disabled: boolean
+  /** Networks that it may log in from; empty or absent: from anywhere. */
+  readonly addresses?: readonly string[]
 }
 
 /** Restricted to one device. */
 export interface DeviceKey extends AccessKeyRecord {
   readonly kind: 'device'
   readonly deviceId: DeviceId
+  /** As the device is. */
+  readonly quarantined?: boolean
+  /** What it reaches beside the device's own topics; absent: nothing. */
+  readonly filter?: KeyFilter
+  /** How often the secret was replaced; absent: never. */
+  readonly secretVersion?: number
+  /** The secret before this one, which is valid for a time. */
+  readonly previousSecret?: PreviousSecret | undefined
+}
+
+export interface PreviousSecret {
+  readonly secretHash: string
+  /** ISO 8601, UTC. */
+  readonly until: string
 }
 
 /** Not one device's: the operator's own software. */

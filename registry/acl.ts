@@ -1,5 +1,6 @@
 import type { DeviceId } from './device.ts'
-import type { Principal, ServicePrincipal } from './principal.ts'
+import { OWN_TOPICS_ONLY, type KeyFilter } from './key-filter.ts'
+import type { DevicePrincipal, Principal, ServicePrincipal } from './principal.ts'
 import { filterCovers, filterMatches, filterProblem, topicProblem } from './topics.ts'
 
 /** How far a device reaches below its own topic: everything there, or `state` out and `command` in only. */
@@ -8,8 +9,9 @@ export type DeviceTopics = 'own' | 'state-and-command'
 /**
  * (principal, action, topic or filter) → yes or no. Pure; default deny.
  *
- * A device reaches `<root>/<its own id>/` and nothing else; a service key reaches what its rules say, deny first.
- * Nobody reaches `$`-topics or shared subscriptions. Source: docs/contract.md §5.
+ * A device reaches `<root>/<its own id>/`, and beyond the root what the filter of its key opens; a quarantined one hears
+ * its commands and nothing else; a service key reaches what its rules say, deny first. Nobody reaches `$`-topics or shared
+ * subscriptions. Source: docs/contract.md §5.
  */
 export class AccessControl {
   readonly #root: string
@@ -40,8 +42,10 @@ export class AccessControl {
   mayPublish(principal: Principal, topic: string): boolean {
     if (topicProblem(topic) !== undefined || topic.startsWith('$')) return false
     if (principal.kind === 'service') return allows(principal, principal.rules.publish, topic)
-    if (this.#deviceTopics === 'own') return this.#isOwn(principal.deviceId, topic)
-    return topic === this.stateTopicOf(principal.deviceId)
+    const { deviceId, quarantined, filter = OWN_TOPICS_ONLY } = principal
+    if (quarantined === true) return false
+    const isOwn = this.#deviceTopics === 'own' ? this.#isOwn(deviceId, topic) : topic === this.stateTopicOf(deviceId)
+    return this.#opens(filter.filterType, filter.pubTopics, topic, isOwn, filterMatches)
   }
 
   maySubscribe(principal: Principal, filter: string): boolean {
@@ -50,8 +54,10 @@ export class AccessControl {
       const { subscribe, deny } = principal.rules
       return !deny.some((rule) => filterCovers(rule, filter)) && subscribe.some((rule) => filterCovers(rule, filter))
     }
-    if (this.#deviceTopics === 'own') return this.#isOwn(principal.deviceId, filter)
-    return filter === this.commandTopicOf(principal.deviceId)
+    const { filterType, subTopics } = principal.filter ?? OWN_TOPICS_ONLY
+    const isOwn = this.#mayHear(principal, filter)
+    if (principal.quarantined === true) return isOwn
+    return this.#opens(filterType, subTopics, filter, isOwn, filterCovers)
   }
 
   /**
@@ -61,8 +67,33 @@ export class AccessControl {
   mayReceive(principal: Principal, topic: string): boolean {
     if (topic.startsWith('$')) return false
     if (principal.kind === 'service') return allows(principal, principal.rules.subscribe, topic)
-    if (this.#deviceTopics === 'own') return this.#isOwn(principal.deviceId, topic)
-    return topic === this.commandTopicOf(principal.deviceId)
+    const { filterType, subTopics } = principal.filter ?? OWN_TOPICS_ONLY
+    const isOwn = this.#mayHear(principal, topic)
+    if (principal.quarantined === true) return isOwn
+    return this.#opens(filterType, subTopics, topic, isOwn, filterMatches)
+  }
+
+  #mayHear({ deviceId, quarantined }: DevicePrincipal, topicOrFilter: string): boolean {
+    if (this.#deviceTopics === 'own' && quarantined !== true) return this.#isOwn(deviceId, topicOrFilter)
+    return topicOrFilter === this.commandTopicOf(deviceId)
+  }
+
+  /**
+   * Below the root every topic is some device's, and no filter of another's key opens it. A subscription that is wider is
+   * granted, and each delivery is asked about.
+   */
+  #opens(
+    filterType: KeyFilter['filterType'],
+    listed: readonly string[],
+    topicOrFilter: string,
+    isOwn: boolean,
+    selects: (filter: string, topicOrFilter: string) => boolean,
+  ): boolean {
+    if (filterType === 'none') return isOwn
+    const isOpen = isOwn || !selects(this.everythingUnderRoot, topicOrFilter)
+    if (!isOpen || filterType === 'all') return isOpen
+    const isListed = listed.some((filter) => selects(filter, topicOrFilter))
+    return filterType === 'whitelist' ? isOwn || isListed : !isListed
   }
 
   // The prefix holds no wildcard, so a filter that begins with it cannot leave it.

@@ -23,10 +23,35 @@ export interface Device {
   readonly registeredAt: string
   /** A disabled device keeps everything but cannot log in. */
   readonly disabled: boolean
+  /** A quarantined device may log in and hear its commands, and nothing else. */
+  readonly quarantined?: boolean
+  /** The registration token it registered with; `legacy` for one without an ID. */
+  readonly tokenId?: string
+  /** IP address it registered from. */
+  readonly registeredFrom?: string
 }
 
-/** A new device as `recipe` describes it. Source: docs/contract.md §1. */
-export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): Device {
+export const DEVICE_STATES = ['active', 'quarantined', 'disabled'] as const
+
+export type DeviceState = (typeof DEVICE_STATES)[number]
+
+export function stateOf({ disabled, quarantined = false }: Pick<Device, 'disabled' | 'quarantined'>): DeviceState {
+  if (disabled) return 'disabled'
+  return quarantined ? 'quarantined' : 'active'
+}
+
+/** What a device has beside what its recipe gives it. */
+export interface DeviceOrigin extends Pick<Device, 'tokenId' | 'registeredFrom'> {
+  readonly tags?: readonly Tag[]
+}
+
+/** A new device as `recipe` describes it, with what else is known of it. Source: docs/contract.md §1. */
+export function newDevice(
+  manufacturerId: string,
+  recipe: Recipe,
+  now: Date,
+  { tags = [], ...origin }: DeviceOrigin = {},
+): Device {
   return {
     id: mintDeviceId(now),
     manufacturerId,
@@ -35,20 +60,28 @@ export function newDevice(manufacturerId: string, recipe: Recipe, now: Date): De
     description: recipe.description,
     tags: [
       ...recipe.tags,
+      ...tags,
       { key: 'manufacturerId', value: manufacturerId },
       { key: 'DeviceRecipe', value: recipe.name },
     ],
     attributes: recipe.attributes.map((attribute) => ({ ...attribute })),
     registeredAt: now.toISOString(),
     disabled: false,
+    ...origin,
   }
 }
 
 /** Seconds since 1970 in 8 hexadecimal characters, then 64 random bits: listings come out in order of registration. */
-function mintDeviceId(now: Date): DeviceId {
-  const seconds = Math.floor(now.getTime() / 1000) % 2 ** 32
-  return seconds.toString(16).padStart(8, '0') + randomBytes(8).toString('hex')
+const mintDeviceId = (now: Date): DeviceId => firstIdSince(now) + randomBytes(8).toString('hex')
+
+/** No device that registered at `time` or later has an ID before this text. */
+export function firstIdSince(time: Date): string {
+  const seconds = Math.max(Math.floor(time.getTime() / 1000), 0) % 2 ** 32
+  return seconds.toString(16).padStart(8, '0')
 }
+
+/** When a device ID was minted, to the second. */
+export const mintedAt = (id: DeviceId): Date => new Date(Number.parseInt(id.slice(0, 8), 16) * 1000)
 
 const DEVICE_ID = /^[0-9a-f]{24}$/
 

@@ -92,6 +92,14 @@ export class LoginThrottle {
     attacked.lanes.delete(address)
   }
 
+  /** How long the next guess at `accessKey` would wait, from where most were made; 0 when nobody guesses. */
+  waitMs(accessKey: string): number {
+    const attacked = this.#known.get(accessKey) ?? this.#unknown.get(accessKey)
+    if (attacked === undefined) return 0
+    const lanes = Array.from(attacked.lanes.values(), ({ nextAt }) => nextAt)
+    return Math.max(0, Math.max(attacked.arrival - (BURST - 1) * INTERVAL_MS, ...lanes) - this.#clock.now())
+  }
+
   #attacked(accessKey: string, known: boolean, now: number): Attacked {
     const keys = known ? this.#known : this.#unknown
     const found = keys.get(accessKey)

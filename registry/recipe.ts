@@ -1,3 +1,5 @@
+import type { ComingBack } from './tokens/token.ts'
+
 /** Types of attribute values. Source: docs/contract.md §3. */
 export const ATTRIBUTE_DATA_TYPES = ['number', 'string', 'gps', 'boolean', 'blob'] as const
 
@@ -17,6 +19,8 @@ export interface Recipe {
   readonly description: string
   readonly tags: readonly { readonly key: string; readonly value: string }[]
   readonly attributes: readonly Attribute[]
+  /** Whether its devices may register again, where their token does not say. @defaultValue 'never' */
+  readonly comingBack?: ComingBack
 }
 
 const numbers = (...names: string[]): Attribute[] => names.map((name) => ({ name, dataType: 'number' }))

@@ -1,7 +1,15 @@
-import { decodeJwt, jwtVerify, SignJWT, errors as joseErrors, type JWTPayload } from 'jose'
-import { webcrypto } from 'node:crypto'
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  jwtVerify,
+  SignJWT,
+  errors as joseErrors,
+  type JWTPayload,
+  type ProtectedHeaderParameters,
+} from 'jose'
 import { RegistryError } from './errors.ts'
-import type { Secret } from './secret.ts'
+import { SHARED_KEY, type SigningKey } from './tokens/signing-key.ts'
+import type { SigningKeys } from './tokens/signing-keys.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
 /** Larger than any honest token and small enough to be looked at before the signature. */
@@ -10,11 +18,6 @@ export const MAX_TOKEN_BYTES = 4096
 /** Devices without a battery-backed clock are never quite right. */
 const LEEWAY_SECONDS = 60
 
-const ALGORITHM = 'HS256'
-
-/** RFC 7518 §3.2: a key of the same size as the hash output or larger MUST be used. */
-export const MIN_SIGNING_SECRET_BYTES = 32
-
 export interface TokenClaims {
   /** Where the device registers: `https://<host>/api/register-device`. */
   readonly url: string
@@ -22,53 +25,44 @@ export interface TokenClaims {
   readonly mqtt: string
   /** Lifetime; none means the token never expires, as the same one is flashed into every device. */
   readonly expiresInSeconds?: number
-  /** Further claims; they cannot replace the ones above, `iss`, `iat`, `exp` or `nbf`. */
+  /** Further claims; they cannot replace the ones above, `iss`, `iat`, `exp`, `nbf` or `jti`. */
   readonly extra?: Readonly<Record<string, string>>
 }
 
 /** Far more than an operator has in the field at a time. */
 const REMEMBERED_TOKENS = 64
 
-/** Signs and verifies registration tokens with one shared secret. Source: docs/contract.md §2; RFC 7519. */
+/** Signs and verifies registration tokens. Source: docs/contract.md §2; RFC 7519. */
 export class RegistrationTokens {
-  readonly #key: webcrypto.CryptoKey
+  readonly #keys: SigningKeys
   readonly #issuer: string
   readonly #verified = new VerifiedTokens(REMEMBERED_TOKENS, LEEWAY_SECONDS)
 
-  private constructor(key: webcrypto.CryptoKey, issuer: string) {
-    this.#key = key
+  /** @param issuer - compared with `iss` whole. */
+  constructor(keys: SigningKeys, issuer: string) {
+    if (issuer === '') throw new TypeError('the registration issuer is empty')
+    this.#keys = keys
     this.#issuer = issuer
   }
 
   /**
-   * Imports the secret once: jose is twice as fast with a CryptoKey as with bytes.
-   *
-   * @param secret - its UTF-8 text is the HMAC key, as in every other JWT library. At least 32 bytes.
-   * @param issuer - compared with `iss` whole.
+   * @param id - the `jti`.
+   * @returns the token and the `kid` of the key that signed it.
    */
-  static async create(secret: Secret, issuer: string): Promise<RegistrationTokens> {
-    const bytes = new TextEncoder().encode(secret.reveal())
-    if (bytes.length < MIN_SIGNING_SECRET_BYTES) {
-      throw new TypeError(
-        `the registration secret has ${bytes.length} bytes; at least ${MIN_SIGNING_SECRET_BYTES} are needed`,
-      )
-    }
-    if (issuer === '') throw new TypeError('the registration issuer is empty')
-    const key = await webcrypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, [
-      'sign',
-      'verify',
-    ])
-    return new RegistrationTokens(key, issuer)
-  }
-
-  async issue(claims: TokenClaims, now: Date): Promise<string> {
+  async issue(claims: TokenClaims, id: string, now: Date): Promise<{ token: string; kid: string }> {
+    const { record, sign } = this.#keys.active
     const issuedAt = secondsOf(now)
     const token = new SignJWT({ ...claims.extra, url: claims.url, mqtt: claims.mqtt })
-      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
+      .setProtectedHeader({
+        alg: record.algorithm,
+        typ: 'JWT',
+        ...(record.kid === SHARED_KEY ? {} : { kid: record.kid }),
+      })
+      .setJti(id)
       .setIssuer(this.#issuer)
       .setIssuedAt(issuedAt)
     if (claims.expiresInSeconds !== undefined) token.setExpirationTime(issuedAt + claims.expiresInSeconds)
-    return await token.sign(this.#key)
+    return { token: await token.sign(sign), kid: record.kid }
   }
 
   /**
@@ -85,25 +79,34 @@ export class RegistrationTokens {
     try {
       if (typeof token !== 'string') throw new Error('it is not a string')
       if (token.length > MAX_TOKEN_BYTES) throw new Error(`it is longer than ${MAX_TOKEN_BYTES} bytes`)
+      const key = this.#keyOf(token)
       // Everything is pinned here; jose checks what it is asked to and no more. It refuses unknown `crit` by itself.
-      const { payload } = await jwtVerify(token, this.#key, {
-        algorithms: [ALGORITHM],
+      const { payload } = await jwtVerify(token, key.verify, {
+        algorithms: [key.record.algorithm],
         issuer: this.#issuer,
         clockTolerance: LEEWAY_SECONDS,
         currentDate: now,
       })
-      this.#verified.add(token, payload)
+      this.#verified.add(token, payload, () => this.#keys.mayVerify(key))
       return payload
     } catch (cause) {
       throw new RegistryError('ERR_REGISTRATION_TOKEN_INVALID', 'Invalid registration token', { cause })
     }
   }
 
+  /** The token only names its key: which algorithm belongs to it is ours to know. Source: RFC 8725 §3.1. */
+  #keyOf(token: string): SigningKey {
+    const { kid }: ProtectedHeaderParameters = decodeProtectedHeader(token)
+    return this.#keys.forVerifying(typeof kid === 'string' ? kid : undefined)
+  }
+
   /** For the operator who asks why a token is refused; a device is never told. */
   explain(token: string, refusal: unknown): string {
     const cause = refusal instanceof RegistryError ? refusal.cause : refusal
     if (cause instanceof joseErrors.JWSSignatureVerificationFailed) return 'it was signed with another secret'
-    if (cause instanceof joseErrors.JOSEAlgNotAllowed) return `its algorithm is not ${ALGORITHM}`
+    if (cause instanceof joseErrors.JOSEAlgNotAllowed) {
+      return `its algorithm is not ${this.#keyOf(token).record.algorithm}`
+    }
     if (cause instanceof joseErrors.JWTExpired) return `it expired at ${claimTime(token, 'exp')}`
     if (cause instanceof joseErrors.JWTClaimValidationFailed && cause.claim === 'iss') {
       return `its issuer is ${JSON.stringify(decodeJwt(token).iss ?? null)}, not ${JSON.stringify(this.#issuer)}`

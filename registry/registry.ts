@@ -1,129 +1,165 @@
-import type { JWTPayload } from 'jose'
 import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
-import {
-  mintAccessKey,
-  mintAccessSecret,
-  type AccessKey,
-  type DeviceCredentials,
-  type DeviceKey,
-  type ServiceCredentials,
-  type ServiceKey,
-  type ServiceRules,
-} from './access-key.ts'
+import type { Admission, AllowList, Approvals } from './admission/index.ts'
+import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
-import { isDeviceId, isManufacturerId, newDevice, type Device, type DeviceId } from './device.ts'
+import type { Device, DeviceId, Tag } from './device.ts'
+import { Devices } from './devices/devices.ts'
 import { RegistryError } from './errors.ts'
+import type { Attempts, Journal, JournalRoom } from './journal/index.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
+import { Logins } from './logins.ts'
 import type { Presented, Principal } from './principal.ts'
-import type { Recipe } from './recipe.ts'
-import type { RegistrationTokens, TokenClaims } from './registration-token.ts'
-import { Secret } from './secret.ts'
+import { Registrations, type Registered, type RegistrationRequest } from './registrations.ts'
+import type { ReturnReason, Returns } from './returns/index.ts'
+import type { Revocation } from './revocation.ts'
+import { ServiceKeys } from './service-keys.ts'
 import { Signal } from './signal.ts'
 import type { RegistryStore } from './store.ts'
-import { filterProblem } from './topics.ts'
+import type { SigningKeys, Tokens } from './tokens/index.ts'
 
 export interface RegistryParts {
   readonly store: RegistryStore
-  readonly tokens: RegistrationTokens
+  readonly tokens: Tokens
+  readonly signingKeys: SigningKeys
+  readonly returns: Returns
   readonly credentials: Credentials
   readonly throttle: LoginThrottle
   readonly acl: AccessControl
   readonly accounts: Accounts
-  /** What a device that registers starts with. */
-  readonly recipe: Recipe
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
+  readonly journal: JournalRoom
+  /** How long a secret that was replaced stays valid when nothing else is said. */
+  readonly rotationOverlapMs: number
   readonly log: Log
   readonly now: () => Date
 }
 
-/** A secret that a person chose must at least be this long. */
-export const MIN_CHOSEN_SECRET_CHARACTERS = 12
+const READMITTED_AT_ONCE = 500
+
+/** A window that is forgotten open is an open door. */
+const MAX_WINDOW_SECONDS = 30 * 86_400
 
 /** Devices, access keys and registration tokens: every use case by its name. */
 export class Registry {
   readonly acl: AccessControl
+  readonly tokens: Tokens
+  readonly signingKeys: SigningKeys
+  /** What happened. */
+  readonly journal: Journal
+  /** For the doors to tell who came. */
+  readonly attempts: Attempts
+  /** Why a device, a manufacturer ID or an address cannot get in. */
+  readonly explain: JournalRoom['explain']
+  /** Writes down what waits. The store stays open. */
+  readonly close: JournalRoom['close']
   /** Who administers this over HTTP. */
   readonly accounts: Accounts
-  /** Whoever logged in with this access key must be cut off now: disabled, deleted or its secret rotated. */
-  readonly accessRevoked: Signal<{ accessKey: string }>
+  /** What an operator does with devices. */
+  readonly devices: Devices
+  readonly serviceKeys: ServiceKeys
+  /** Who may register, beside holding a token. */
+  readonly admission: Admission
+  readonly allowList: AllowList
+  readonly approvals: Approvals
+  /** Whoever logged in like that must be cut off now: what they were let in under holds no longer. */
+  readonly accessRevoked: Signal<Revocation>
   readonly deviceRegistered: Signal<Device>
+  /** A device that was here before has fresh credentials; its old ones are dead. */
+  readonly deviceReturned: Signal<{ device: Device; reason: ReturnReason; address: string }>
 
   readonly #store: RegistryStore
-  readonly #tokens: RegistrationTokens
+  readonly #registrations: Registrations
+  readonly #returns: Returns
   readonly #credentials: Credentials
-  readonly #throttle: LoginThrottle
-  readonly #recipe: Recipe
+  readonly #logins: Logins
   readonly #now: () => Date
-  /** Changes of devices and keys, one after the other: each reads what the one before wrote. */
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
-  constructor({ store, tokens, credentials, throttle, acl, accounts, recipe, log, now }: RegistryParts) {
+  constructor(parts: RegistryParts) {
+    const { store, tokens, returns, credentials, throttle, acl, journal, rotationOverlapMs, log, now } = parts
     const reportFault = (error: unknown) =>
       log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.')
     this.acl = acl
-    this.accounts = accounts
+    this.accounts = parts.accounts
+    this.admission = parts.admission
+    this.allowList = parts.allowList
+    this.approvals = parts.approvals
+    this.journal = journal.journal
+    this.attempts = journal.attempts
+    this.explain = journal.explain
+    this.close = journal.close
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
+    this.deviceReturned = new Signal(reportFault)
     this.#store = store
-    this.#tokens = tokens
+    this.tokens = tokens
+    this.signingKeys = parts.signingKeys
+    this.#returns = returns
     this.#credentials = credentials
-    this.#throttle = throttle
-    this.#recipe = recipe
     this.#now = now
+    this.devices = new Devices({
+      store,
+      credentials,
+      changes: this.#changes,
+      writtenWithDeleted: (id) => returns.operationsOfDeleted(id),
+      revoke: (revocation) => this.#revoke(revocation),
+      rotationOverlapMs,
+      now,
+    })
+    this.serviceKeys = new ServiceKeys({
+      store,
+      credentials,
+      changes: this.#changes,
+      revoke: (revocation) => this.#revoke(revocation),
+      everything: acl.everythingUnderRoot,
+      now,
+    })
+    this.#logins = new Logins({
+      store,
+      credentials,
+      throttle,
+      returns,
+      changes: this.#changes,
+      watchOverlap: (key) => this.devices.watchOverlap(key),
+      now,
+    })
+    this.#registrations = new Registrations({
+      store,
+      tokens,
+      admission: this.admission,
+      returns,
+      credentials,
+      changes: this.#changes,
+      deviceRegistered: this.deviceRegistered,
+      deviceReturned: this.deviceReturned,
+      revoke: (accessKey) => this.#revoke({ accessKey }),
+      now,
+    })
   }
 
   /**
-   * Creates a device and answers with its credentials once they are on disk. The access secret is shown here and never
-   * again.
+   * Creates a device and answers with its credentials once they are on disk; or gives fresh ones to a device that may
+   * come back. The access secret is shown here and never again.
    *
-   * @param request.token - what the caller sent as its registration token, not yet believed.
-   * @param request.manufacturerId - unique per physical device; looked at before the token.
-   * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`,
-   * `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
+   * @throws {RegistryError} `ERR_MANUFACTURER_ID_MISSING`, `ERR_REGISTRATION_TOKEN_INVALID`, `ERR_TOKEN_REVOKED`,
+   * `ERR_TOKEN_NOT_FOR_DEVICE`, `ERR_DEVICE_ALREADY_REGISTERED`, what {@link Admission.decide} throws, `ERR_TOKEN_EXHAUSTED`, `ERR_RATE_LIMITED`, `ERR_BUSY`,
+   * `ERR_STORE_UNAVAILABLE`. Source: docs/contract.md §1.
    */
-  async registerDevice(request: { token: unknown; manufacturerId: string }): Promise<DeviceCredentials> {
-    const { token, manufacturerId } = request
-    const now = this.#now()
-    if (!isManufacturerId(manufacturerId)) {
-      throw new RegistryError('ERR_MANUFACTURER_ID_MISSING', 'Missing manufacturerId field.')
-    }
-    await this.#tokens.verify(token, now)
-    const claim = await this.#store.claim(manufacturerId)
-    if (claim === undefined) throw new RegistryError('ERR_DEVICE_ALREADY_REGISTERED', 'Device already registered.')
-    try {
-      const device = newDevice(manufacturerId, this.#recipe, now)
-      const accessSecret = mintAccessSecret()
-      const key: DeviceKey = {
-        kind: 'device',
-        accessKey: mintAccessKey(),
-        deviceId: device.id,
-        secretHash: await this.#credentials.hashGenerated(accessSecret),
-        description: `Generated by /api/register-device endpoint for device ${manufacturerId}.`,
-        createdAt: now.toISOString(),
-        disabled: false,
-      }
-      await this.#store.insertDevice(device, key)
-      this.deviceRegistered.emit(device)
-      return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
-    } finally {
-      claim.release()
-    }
+  async registerDevice(request: RegistrationRequest): Promise<Registered> {
+    return await this.#registrations.register(request)
   }
 
   /**
-   * Who a client is. All refusals look and cost alike: an unknown key, a wrong secret, a disabled device and a foreign
-   * client ID cannot be told apart.
+   * Who a client is.
    *
    * @throws {RegistryError} `ERR_CREDENTIALS_INVALID`; `ERR_BUSY` when the caller should come again.
    */
   async authenticate(presented: Presented): Promise<Principal> {
-    const { accessKey, accessSecret, clientId } = presented
-    const principal = this.#credentials.recall(accessKey, accessSecret) ?? (await this.#verify(presented))
-    if (!this.#mayUseClientId(principal, clientId)) {
-      throw credentialsInvalid('the client ID is not the one of this key')
-    }
-    return principal
+    return await this.#logins.authenticate(presented)
   }
 
   /** How long a login that has to be hashed would wait for its turn now, in milliseconds. */
@@ -131,220 +167,48 @@ export class Registry {
     return this.#credentials.backlogMs
   }
 
-  async issueToken(claims: TokenClaims): Promise<string> {
-    return await this.#tokens.issue(claims, this.#now())
-  }
-
-  /** @throws {RegistryError} `ERR_REGISTRATION_TOKEN_INVALID` with a message for the operator that says why. */
-  async verifyToken(token: string): Promise<JWTPayload> {
-    try {
-      return await this.#tokens.verify(token, this.#now())
-    } catch (cause) {
-      throw new RegistryError('ERR_REGISTRATION_TOKEN_INVALID', this.#tokens.explain(token, cause), { cause })
-    }
+  /** The device that a manufacturer ID has become. */
+  deviceIdOf(manufacturerId: string): DeviceId | undefined {
+    return this.#store.findDeviceId(manufacturerId)
   }
 
   /**
-   * An access key for the operator's own software. Without rules it reaches everything under the topic root.
+   * For so long the device may register again with any token that holds for it, and keeps its ID, tags and history. The
+   * window closes when it has logged in with what it got.
    *
-   * @param request.secret - minted when absent.
-   * @throws {RegistryError} `ERR_CONFLICT` when the name is taken, `ERR_INPUT_INVALID`.
+   * @throws {RegistryError} `ERR_NOT_FOUND`, `ERR_INPUT_INVALID`.
    */
-  createServiceKey(request: {
-    name: string
-    rules: Partial<ServiceRules>
-    secret?: string
-  }): Promise<ServiceCredentials> {
-    return this.#change(async () => {
-      const { name } = request
-      if (!/^[\w.-]{1,64}$/.test(name)) {
-        throw invalid('A service key needs a name of 1–64 letters, digits, ".", "_" or "-".')
-      }
-      if (this.#store.findServiceKey(name) !== undefined) {
-        throw new RegistryError('ERR_CONFLICT', `A service key named ${name} exists already.`)
-      }
-      const accessSecret = request.secret === undefined ? mintAccessSecret() : chosenSecret(request.secret)
-      const key: ServiceKey = {
-        kind: 'service',
-        accessKey: mintAccessKey(),
-        name,
-        rules: this.#rules(request.rules),
-        secretHash:
-          request.secret === undefined
-            ? await this.#credentials.hashGenerated(accessSecret)
-            : await this.#credentials.hashChosen(accessSecret),
-        description: `Service key ${name}.`,
-        createdAt: this.#now().toISOString(),
-        disabled: false,
-      }
-      await this.#store.insertServiceKey(key)
-      return { name, accessKey: key.accessKey, accessSecret }
-    })
-  }
-
-  async listServiceKeys(): Promise<ServiceKey[]> {
-    return await this.#store.listServiceKeys()
-  }
-
-  /** @throws {RegistryError} `ERR_NOT_FOUND`. */
-  deleteServiceKey(nameOrKey: string): Promise<void> {
-    return this.#change(async () => {
-      const found = this.#store.findServiceKey(nameOrKey) ?? this.#store.findAccessKey(nameOrKey)
-      if (found?.kind !== 'service') throw new RegistryError('ERR_NOT_FOUND', `There is no service key ${nameOrKey}.`)
-      await this.#store.deleteServiceKey(found)
-      this.#revoke(found.accessKey)
-    })
-  }
-
-  /** In the order of registration. `after` is the last ID of the page before. */
-  async listDevices(page: { limit: number; after?: DeviceId }): Promise<Device[]> {
-    return await this.#store.listDevices(page.limit, page.after)
-  }
-
-  /** @throws {RegistryError} `ERR_NOT_FOUND`. */
-  async getDevice(idOrManufacturerId: string): Promise<Device> {
-    return this.#find(idOrManufacturerId)
-  }
-
-  /** Refuses its logins from now on and ends its connection. Everything else of it is kept. */
-  disableDevice(idOrManufacturerId: string): Promise<Device> {
-    return this.#setDisabled(idOrManufacturerId, true)
-  }
-
-  enableDevice(idOrManufacturerId: string): Promise<Device> {
-    return this.#setDisabled(idOrManufacturerId, false)
-  }
-
-  /** A new secret for the same access key. The old one stops working and its connection ends. */
-  rotateSecret(idOrManufacturerId: string): Promise<DeviceCredentials> {
-    return this.#change(async () => {
-      const device = this.#find(idOrManufacturerId)
-      const key = this.#keyOf(device)
-      const accessSecret = mintAccessSecret()
-      await this.#store.updateDevice(device, {
-        ...key,
-        secretHash: await this.#credentials.hashGenerated(accessSecret),
-      })
-      this.#revoke(key.accessKey)
-      return { deviceId: device.id, accessKey: key.accessKey, accessSecret }
-    })
-  }
-
-  /** Forgets the device and its key. Its manufacturer ID can register again. */
-  deleteDevice(idOrManufacturerId: string): Promise<void> {
-    return this.#change(async () => {
-      const device = this.#find(idOrManufacturerId)
-      const key = this.#keyOf(device)
-      await this.#store.deleteDevice(device, key)
-      this.#revoke(key.accessKey)
-    })
-  }
-
-  /** Costs a hash. */
-  async #verify(presented: Presented): Promise<Principal> {
-    const { accessKey, accessSecret, address } = presented
-    const key = this.#store.findAccessKey(accessKey)
-    await this.#verifySecret(presented, key)
-    // The record may have changed meanwhile.
-    const current = this.#store.findAccessKey(accessKey)
-    if (current === undefined || current.disabled || current.secretHash !== key?.secretHash) {
-      throw credentialsInvalid(`${address}: the access key is disabled, or was changed during the login`)
-    }
-    const principal = principalOf(current, presented)
-    this.#credentials.remember(accessSecret, principal)
-    return principal
-  }
-
-  async #verifySecret({ accessKey, accessSecret, address }: Presented, key: AccessKey | undefined): Promise<void> {
-    const known = key !== undefined
-    const paced = async (check: () => Promise<boolean>): Promise<boolean> => {
-      await this.#throttle.turn(accessKey, known, address)
-      const isRight = await check()
-      if (isRight) this.#throttle.succeeded(accessKey, address)
-      else this.#throttle.failed(accessKey, known, address)
-      return isRight
-    }
-    if (!(await this.#credentials.verify(key, accessKey, accessSecret, paced))) {
-      throw credentialsInvalid(known ? 'the access secret is wrong' : 'there is no such access key')
-    }
-  }
-
-  /** A device is its client ID; a service may call itself anything but a device. */
-  #mayUseClientId(principal: Principal, clientId: string): boolean {
-    if (principal.kind === 'device') return clientId === principal.deviceId
-    return !isDeviceId(clientId) || this.#store.findDevice(clientId) === undefined
-  }
-
-  #rules(given: Partial<ServiceRules>): ServiceRules {
-    const all = [this.acl.everythingUnderRoot]
-    const bare = given.publish === undefined && given.subscribe === undefined
-    const rules = {
-      publish: given.publish ?? (bare ? all : []),
-      subscribe: given.subscribe ?? (bare ? all : []),
-      deny: given.deny ?? [],
-    }
-    for (const filter of [...rules.publish, ...rules.subscribe, ...rules.deny]) {
-      const problem = filterProblem(filter) ?? (filter.startsWith('$') ? 'begins with $' : undefined)
-      if (problem !== undefined) throw invalid(`The topic filter ${JSON.stringify(filter)} ${problem}.`)
-    }
-    return rules
-  }
-
-  #setDisabled(idOrManufacturerId: string, disabled: boolean): Promise<Device> {
-    return this.#change(async () => {
-      const device = { ...this.#find(idOrManufacturerId), disabled }
-      const key = this.#keyOf(device)
-      await this.#store.updateDevice(device, { ...key, disabled })
-      if (disabled) this.#revoke(key.accessKey)
+  async readmitDevice(idOrManufacturerId: string, forSeconds: number): Promise<Device> {
+    if (!(forSeconds >= 1 && forSeconds <= MAX_WINDOW_SECONDS)) throw invalid('A window is open for 1 s to 30 days.')
+    const { id } = this.devices.get(idOrManufacturerId)
+    return await this.#changes.runFor(id, async () => {
+      const device = this.devices.get(id)
+      await this.#returns.openWindow(id, new Date(this.#now().getTime() + forSeconds * 1000))
       return device
     })
   }
 
-  #revoke(accessKey: string): void {
-    this.#credentials.forget(accessKey)
-    this.accessRevoked.emit({ accessKey })
+  /** The same for every device with this tag. @returns how many there are. */
+  async readmitDevices(tag: Tag, forSeconds: number): Promise<number> {
+    let count = 0
+    let after: string | undefined
+    do {
+      const page = await this.devices.list({
+        filter: { tag },
+        limit: READMITTED_AT_ONCE,
+        ...(after === undefined ? {} : { after }),
+      })
+      await Promise.all(page.devices.map(({ id }) => this.readmitDevice(id, forSeconds)))
+      count += page.devices.length
+      after = page.next
+    } while (after !== undefined)
+    return count
   }
 
-  #find(idOrManufacturerId: string): Device {
-    // IDs first: devices choose their manufacturer IDs, and one must not answer for another's device ID.
-    const byId = this.#store.findDevice(idOrManufacturerId)
-    if (byId !== undefined) return byId
-    const id = this.#store.findDeviceId(idOrManufacturerId)
-    const device = id === undefined ? undefined : this.#store.findDevice(id)
-    if (device === undefined) {
-      throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(idOrManufacturerId)}.`)
-    }
-    return device
-  }
-
-  #keyOf(device: Device): DeviceKey {
-    const key = this.#store.findDeviceKey(device.id)
-    if (key === undefined) throw new Error(`device ${device.id} has no access key: the store is not whole`)
-    return key
-  }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
+  #revoke(revocation: Revocation): void {
+    this.#credentials.forget(revocation.accessKey)
+    this.accessRevoked.emit(revocation)
   }
 }
-
-/** Its texts are those that were presented where these are the same: the connection holds them anyway, of many devices. */
-function principalOf(key: AccessKey, { accessKey, clientId }: Presented): Principal {
-  if (key.kind === 'service') return { kind: 'service', accessKey, name: key.name, rules: key.rules }
-  return { kind: 'device', accessKey, deviceId: clientId === key.deviceId ? clientId : key.deviceId }
-}
-
-/** One message for every reason; the reason itself is for the log of this process. */
-const credentialsInvalid = (reason: string): RegistryError =>
-  new RegistryError('ERR_CREDENTIALS_INVALID', 'Bad access key or access secret', { cause: reason })
 
 const invalid = (message: string): RegistryError => new RegistryError('ERR_INPUT_INVALID', message)
-
-function chosenSecret(text: string): Secret {
-  if (text.length < MIN_CHOSEN_SECRET_CHARACTERS) {
-    throw invalid(`An access secret needs at least ${MIN_CHOSEN_SECRET_CHARACTERS} characters.`)
-  }
-  return new Secret(text)
-}

@@ -1,8 +1,12 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
-import type { Device, DeviceId } from './device.ts'
-import { RegistryError } from './errors.ts'
+import { firstIdSince, type Device, type DeviceId } from './device.ts'
+import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './devices/device-filter.ts'
+import { DeviceIndex } from './devices/device-index.ts'
 import { GatheredWrites } from './gathered-writes.ts'
-import { readNow, StoreUnavailable, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
+import { normalised, prefixForms, type Normalisation } from './manufacturer-id.ts'
+import { registryRooms as rooms } from './store-rooms.ts'
+import { StoreWrites } from './store-writes.ts'
+import { keepOpen, readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -13,62 +17,142 @@ export interface RegistryDatabase {
 /** Little beside a hash and the queue before it when many devices register at once. */
 const GATHER_REGISTRATIONS_MS = 5
 
+export interface DeviceSelection {
+  readonly filter: DeviceFilter
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
+export interface DevicePage {
+  readonly devices: readonly Device[]
+  /** Where the next page begins. */
+  readonly next?: string
+}
+
+/** A page ends when so many records were looked at, however few of them were wanted. */
+const MOST_LOOKED_AT = 500
+
+/** As many devices are put into the index with one write. */
+const INDEXED_TOGETHER = 1000
+
 /** A manufacturer ID that is this caller's until it is released. */
 export interface Claim {
   release(): void
 }
 
+/** What others want written with a device, in the same batch. */
+export interface Beside {
+  readonly put: readonly WriteOperation[]
+  /** Written when the device is taken out again. */
+  readonly undo: readonly WriteOperation[]
+  /** Called when the device is not there, for certain. */
+  undone(): void
+}
+
+const NOTHING_BESIDE: Beside = { put: [], undo: [], undone: () => {} }
+
 interface UnsureDevice {
   readonly device: Device
   readonly key: DeviceKey
+  readonly beside: Beside
   removal: Promise<void> | undefined
 }
 
 /**
  * The key layout of the registry, and the only file that writes its keys. Every verb writes a fact whole, in one batch,
- * and returns when it is on disk.
- *
- * devices: device ID → device · by-manufacturer-id: manufacturer ID → device ID
- * access-keys: access key → key record · keys-by-device: device ID → access key
- * service-keys: name → access key
+ * and returns when it is on disk. What is where is in `store-rooms.ts`.
  */
 export class RegistryStore {
   readonly #level: StoreLevel
-  readonly #writer: RegistryDatabase['writer']
+  readonly #writes: StoreWrites
+  readonly #normalisation: Normalisation
   readonly #registrations: GatheredWrites
   readonly #devices
   readonly #byManufacturerId
   readonly #accessKeys
   readonly #keysByDevice
   readonly #serviceKeys
+  readonly #index: DeviceIndex
+  readonly #meta
   readonly #claims = new Map<string, Promise<void>>()
   /** Devices that were not answered for, by manufacturer ID: nobody knows whether they are on the disk. */
   readonly #unsure = new Map<string, UnsureDevice>()
 
-  constructor({ level, writer }: RegistryDatabase) {
+  constructor({ level, writer }: RegistryDatabase, normalisation: Normalisation = 'none') {
     this.#level = level
-    this.#writer = writer
-    this.#registrations = new GatheredWrites(
-      { write: (operations) => this.#write(operations) },
-      GATHER_REGISTRATIONS_MS,
-    )
-    this.#devices = level.sublevel<string, Device>('devices', { valueEncoding: 'json' })
-    this.#byManufacturerId = level.sublevel('by-manufacturer-id')
-    this.#accessKeys = level.sublevel<string, AccessKey>('access-keys', { valueEncoding: 'json' })
-    this.#keysByDevice = level.sublevel('keys-by-device')
-    this.#serviceKeys = level.sublevel('service-keys')
+    this.#writes = new StoreWrites(writer)
+    this.#normalisation = normalisation
+    this.#registrations = new GatheredWrites(this.#writes, GATHER_REGISTRATIONS_MS)
+    this.#devices = level.sublevel<string, Device>(rooms.devices, { valueEncoding: 'json' })
+    this.#byManufacturerId = level.sublevel(rooms.byManufacturerId)
+    this.#accessKeys = level.sublevel<string, AccessKey>(rooms.accessKeys, { valueEncoding: 'json' })
+    this.#keysByDevice = level.sublevel(rooms.keysByDevice)
+    this.#serviceKeys = level.sublevel(rooms.serviceKeys)
+    this.#meta = level.sublevel(rooms.meta)
+    this.#index = new DeviceIndex(level)
   }
 
-  /** Resolves when reads can be answered. */
+  /**
+   * Resolves when reads can be answered.
+   *
+   * @throws {IdsCollide} when the way to compare manufacturer IDs was changed and two devices would now be one.
+   */
   async open(): Promise<void> {
-    const rooms = [this.#devices, this.#byManufacturerId, this.#accessKeys, this.#keysByDevice, this.#serviceKeys]
-    const openRooms = async (): Promise<void> => {
-      await Promise.all(rooms.map((room) => room.open()))
+    await keepOpen(this.#level, [
+      this.#devices,
+      this.#byManufacturerId,
+      this.#accessKeys,
+      this.#keysByDevice,
+      this.#serviceKeys,
+      this.#meta,
+      this.#index,
+    ])
+    const before = readNow(this.#meta, 'normalisation') ?? 'none'
+    if (before !== this.#normalisation) await this.#reindex()
+    if (!this.#index.isComplete) await this.#buildIndex()
+  }
+
+  /** Begun anew when it was interrupted: what is there already is written once more. */
+  async #buildIndex(): Promise<void> {
+    const devices = this.#devices.values()
+    try {
+      for (;;) {
+        const some = await devices.nextv(INDEXED_TOGETHER)
+        const isLast = some.length < INDEXED_TOGETHER
+        if (some.length > 0) {
+          await this.#writes.write([
+            ...some.flatMap((device) => this.#index.changed(undefined, device)),
+            ...(isLast ? this.#index.completed() : []),
+          ])
+        }
+        if (isLast) return
+      }
+    } finally {
+      await devices.close()
     }
-    // A database that is opened anew after a failed write leaves its rooms closed. When it is closed again meanwhile,
-    // they are opened the next time.
-    this.#level.on('open', () => void openRooms().catch(() => {}))
-    await openRooms()
+  }
+
+  /** The index of manufacturer IDs anew, in one batch: either way of comparing them is in force whole. */
+  async #reindex(): Promise<void> {
+    const index = new Map<string, Device>()
+    for await (const device of this.#devices.values()) {
+      const key = this.#indexKey(device.manufacturerId)
+      const other = index.get(key)
+      if (other !== undefined) throw new IdsCollide(this.#normalisation, other.manufacturerId, device.manufacturerId)
+      index.set(key, device)
+    }
+    const old = await this.#byManufacturerId.keys().all()
+    await this.#writes.write([
+      ...old.map((key): WriteOperation => ({ type: 'del', sublevel: this.#byManufacturerId, key })),
+      ...Array.from(index, ([key, device]): WriteOperation => ({
+        type: 'put',
+        sublevel: this.#byManufacturerId,
+        key,
+        value: device.id,
+      })),
+      { type: 'put', sublevel: this.#meta, key: 'normalisation', value: this.#normalisation },
+    ])
   }
 
   /**
@@ -79,44 +163,57 @@ export class RegistryStore {
    * @throws {RegistryError} `ERR_STORE_UNAVAILABLE` when it is not known whether one has it.
    */
   async claim(manufacturerId: string): Promise<Claim | undefined> {
+    const indexKey = this.#indexKey(manufacturerId)
     for (;;) {
-      const unsure = this.#unsure.get(manufacturerId)
+      const unsure = this.#unsure.get(indexKey)
       if (unsure !== undefined) {
         await this.#remove(unsure)
         continue
       }
-      if (readNow(this.#byManufacturerId, manufacturerId) !== undefined) return undefined
-      const other = this.#claims.get(manufacturerId)
+      if (readNow(this.#byManufacturerId, indexKey) !== undefined) return undefined
+      const other = this.#claims.get(indexKey)
       if (other === undefined) break
       await other
     }
-    const claim = new MemoryClaim(() => this.#claims.delete(manufacturerId))
-    this.#claims.set(manufacturerId, claim.released)
+    const claim = new MemoryClaim(() => this.#claims.delete(indexKey))
+    this.#claims.set(indexKey, claim.released)
     return claim
   }
 
   /**
-   * The device, its key and both indexes, or nothing of it. The manufacturer ID must be claimed.
+   * The device, its key, both indexes and what goes `beside` them, or nothing of it. The manufacturer ID must be claimed.
    *
    * When the write fails all of it may be on the disk. It is taken out again before the manufacturer ID can be claimed:
    * the device has no credentials, and would be refused for ever as registered already.
    */
-  async insertDevice(device: Device, key: DeviceKey): Promise<void> {
+  async insertDevice(device: Device, key: DeviceKey, beside: Beside = NOTHING_BESIDE): Promise<void> {
     try {
-      await this.#insert(device, key)
+      await this.#insert(device, key, beside.put)
     } catch (error) {
-      const unsure: UnsureDevice = { device, key, removal: undefined }
-      this.#unsure.set(device.manufacturerId, unsure)
+      const unsure: UnsureDevice = { device, key, beside, removal: undefined }
+      this.#unsure.set(this.#indexKey(device.manufacturerId), unsure)
       // As soon as the store was mended; when that takes longer, whoever claims the ID tries again.
       this.#remove(unsure).catch(() => {})
       throw error
     }
   }
 
+  /**
+   * Takes out everything that failed writes may have left.
+   *
+   * @throws {RegistryError} `ERR_STORE_UNAVAILABLE`.
+   */
+  async settleUnsure(): Promise<void> {
+    await Promise.all(Array.from(this.#unsure.values(), (unsure) => this.#remove(unsure)))
+  }
+
   #remove(unsure: UnsureDevice): Promise<void> {
-    const { device, key } = unsure
-    unsure.removal ??= this.deleteDevice(device, key).then(
-      () => void this.#unsure.delete(device.manufacturerId),
+    const { device, beside } = unsure
+    unsure.removal ??= this.deleteDevices([unsure], beside.undo).then(
+      () => {
+        this.#unsure.delete(this.#indexKey(device.manufacturerId))
+        beside.undone()
+      },
       (error: unknown) => {
         unsure.removal = undefined
         throw error
@@ -125,55 +222,61 @@ export class RegistryStore {
     return unsure.removal
   }
 
-  async #insert(device: Device, key: DeviceKey): Promise<void> {
+  async #insert(device: Device, key: DeviceKey, beside: readonly WriteOperation[]): Promise<void> {
     await this.#registrations.write([
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
-      { type: 'put', sublevel: this.#byManufacturerId, key: device.manufacturerId, value: device.id },
+      { type: 'put', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId), value: device.id },
       this.#putKey(key),
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
+      ...this.#index.changed(undefined, device),
+      ...this.#index.completed(),
+      ...beside,
     ])
   }
 
-  /** A device and its key, both changed together. */
-  async updateDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
-      { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
-      this.#putKey(key),
+  /** Devices and their keys, all changed together. Nobody else may be changing them. */
+  async updateDevices(
+    changed: readonly { readonly device: Device; readonly key: DeviceKey }[],
+    beside: readonly WriteOperation[] = [],
+  ): Promise<void> {
+    await this.#writes.write([
+      ...beside,
+      ...changed.flatMap(({ device, key }): WriteOperation[] => [
+        { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
+        this.#putKey(key),
+        ...this.#index.changed(this.findDevice(device.id), device),
+      ]),
     ])
   }
 
-  async deleteDevice(device: Device, key: DeviceKey): Promise<void> {
-    await this.#write([
-      { type: 'del', sublevel: this.#devices, key: device.id },
-      { type: 'del', sublevel: this.#byManufacturerId, key: device.manufacturerId },
-      { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
-      { type: 'del', sublevel: this.#keysByDevice, key: device.id },
+  async deleteDevices(
+    deleted: readonly { readonly device: Device; readonly key: DeviceKey }[],
+    beside: readonly WriteOperation[] = [],
+  ): Promise<void> {
+    await this.#writes.write([
+      ...beside,
+      ...deleted.flatMap(({ device, key }): WriteOperation[] => [
+        { type: 'del', sublevel: this.#devices, key: device.id },
+        { type: 'del', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId) },
+        { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
+        { type: 'del', sublevel: this.#keysByDevice, key: device.id },
+        ...this.#index.changed(device, undefined),
+      ]),
     ])
   }
 
   async insertServiceKey(key: ServiceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       this.#putKey(key),
       { type: 'put', sublevel: this.#serviceKeys, key: key.name, value: key.accessKey },
     ])
   }
 
   async deleteServiceKey(key: ServiceKey): Promise<void> {
-    await this.#write([
+    await this.#writes.write([
       { type: 'del', sublevel: this.#accessKeys, key: key.accessKey },
       { type: 'del', sublevel: this.#serviceKeys, key: key.name },
     ])
-  }
-
-  async #write(operations: readonly WriteOperation[]): Promise<void> {
-    try {
-      await this.#writer.write(operations)
-    } catch (cause) {
-      if (!(cause instanceof StoreUnavailable)) throw cause
-      throw new RegistryError('ERR_STORE_UNAVAILABLE', 'The store cannot be written at present. Try again later.', {
-        cause,
-      })
-    }
   }
 
   findAccessKey(accessKey: string): AccessKey | undefined {
@@ -185,7 +288,7 @@ export class RegistryStore {
   }
 
   findDeviceId(manufacturerId: string): DeviceId | undefined {
-    return readNow(this.#byManufacturerId, manufacturerId)
+    return readNow(this.#byManufacturerId, this.#indexKey(manufacturerId))
   }
 
   findDeviceKey(id: DeviceId): DeviceKey | undefined {
@@ -200,8 +303,47 @@ export class RegistryStore {
     return key?.kind === 'service' ? key : undefined
   }
 
-  async listDevices(limit: number, after: DeviceId | undefined): Promise<Device[]> {
-    return await this.#devices.values({ limit, ...(after === undefined ? {} : { gt: after }) }).all()
+  /** A page of the devices that a filter selects. It may hold fewer than asked for, and not be the last. */
+  async selectDevices({ filter, limit, after }: DeviceSelection): Promise<DevicePage> {
+    const devices: Device[] = []
+    let next: string | undefined
+    let lookedAt = 0
+    for await (const { at, device } of this.#candidates(filter, after)) {
+      const isWanted = device !== undefined && selects(filter, device)
+      // It tells that there is another page.
+      if (isWanted && devices.length === limit) return { devices, ...(next === undefined ? {} : { next }) }
+      next = at
+      if (isWanted) devices.push(device)
+      if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
+    }
+    return { devices }
+  }
+
+  async *#candidates(
+    filter: DeviceFilter,
+    after: string | undefined,
+  ): AsyncGenerator<{ at: string; device: Device | undefined }> {
+    const prefix = prefixWanted(filter)
+    if (prefix !== undefined) {
+      for (const form of prefixForms(prefix, this.#normalisation)) {
+        if (after !== undefined && after >= form && !after.startsWith(form)) continue
+        const behind = after?.startsWith(form) === true ? { gt: after } : { gte: form }
+        for await (const [at, id] of this.#byManufacturerId.iterator(behind)) {
+          if (!at.startsWith(form)) break
+          yield { at, device: this.findDevice(id) }
+        }
+      }
+      return
+    }
+    // IDs begin with the time of registration.
+    const since = filter.registeredSince === undefined ? '' : firstIdSince(filter.registeredSince)
+    const behind = after !== undefined && after > since ? after : since
+    const facets = facetsWanted(filter)
+    if (facets.length === 0) {
+      for await (const [at, device] of this.#devices.iterator({ gt: behind })) yield { at, device }
+      return
+    }
+    for await (const id of this.#index.devicesWith(facets, behind)) yield { at: id, device: this.findDevice(id) }
   }
 
   async listServiceKeys(): Promise<ServiceKey[]> {
@@ -212,8 +354,24 @@ export class RegistryStore {
     })
   }
 
+  #indexKey(manufacturerId: string): string {
+    return normalised(manufacturerId, this.#normalisation)
+  }
+
   #putKey(key: AccessKey): WriteOperation {
     return { type: 'put', sublevel: this.#accessKeys, key: key.accessKey, value: key, valueEncoding: 'json' }
+  }
+}
+
+/** Manufacturer IDs cannot be compared as the configuration says: two devices would be one. */
+export class IdsCollide extends Error {
+  override readonly name = 'IdsCollide'
+
+  constructor(how: Normalisation, one: string, other: string) {
+    super(
+      `registration.manufacturerIds is ${how}, and then ${JSON.stringify(one)} and ${JSON.stringify(other)} are the same ` +
+        'manufacturer ID, but both are devices. Delete one of them (mooring device delete), or set it back.',
+    )
   }
 }
 

@@ -5,8 +5,9 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value >>> 0
 })
 
-export function crc32c(bytes: Uint8Array, from: number, to: number): number {
-  let crc = 0xffffffff
+/** @param before - the checksum of what comes before these bytes. */
+export function crc32c(bytes: Uint8Array, from: number, to: number, before = 0): number {
+  let crc = before ^ 0xffffffff
   for (let at = from; at < to; at++) crc = TABLE[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0
 }

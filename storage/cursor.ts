@@ -17,6 +17,18 @@ export class Cursor {
     }
   }
 
+  /** Bytes that have their length before them. */
+  bytes(): Buffer {
+    return this.take(this.varint())
+  }
+
+  take(length: number): Buffer {
+    const from = this.at
+    this.at += length
+    if (this.at > this.#bytes.length) throw new RangeError('it ends too early')
+    return this.#bytes.subarray(from, this.at)
+  }
+
   /** Passes over bytes that have their length before them. */
   skipText(): void {
     const length = this.varint()

@@ -1,29 +1,15 @@
 import { Level } from 'level'
-import { randomUUID } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { StorageError } from './errors.ts'
-import {
-  createFileDurably,
-  PRIVATE_FILE_MODE,
-  PRIVATE_FOLDER_MODE,
-  syncFolder,
-  systemCode,
-  writeFileDurably,
-} from './files.ts'
-import { findDamage } from './integrity.ts'
-import { Witness, type Reached } from './witness.ts'
+import { causeOf, damageOf, inUse, isHeld } from './condition.ts'
+import { messageOf, RESTORE, StorageError } from './errors.ts'
+import { PRIVATE_FOLDER_MODE, syncFolder, systemCode, writeFileDurably } from './files.ts'
+import { identify, newerFormat, STORE_FOLDER, writeIdentity } from './data-folder.ts'
+import { IDENTITY_FILE, type Identity } from './identity.ts'
+import { COMMIT_KEY, META_KEYS, metaOf } from './meta.ts'
+import { formatAfter, migrate, MIGRATIONS, type Migrated, type Migration } from './migrations.ts'
+import { createWitness, openWitness, readWitness, WITNESS_FILE, type Reached } from './witness.ts'
 import { Writer, type Durability, type StoreLevel } from './writer.ts'
-
-/** The layout of the data folder that this version reads and writes. */
-export const FORMAT = 1
-
-/** `mooring.json`: says what the folder is. `creating` until the first start has come through. */
-interface Identity {
-  readonly format: number
-  readonly storeId: string
-  readonly state: 'creating' | 'ready'
-}
 
 /** The open store. One process has it at a time. */
 export interface Database {
@@ -46,11 +32,11 @@ export interface DatabaseOptions {
   readonly furnish?: (database: Pick<Database, 'folder' | 'created'>) => Promise<unknown>
   /** Makes what is opened; tests put faults beneath the store with it. */
   readonly makeLevel?: (location: string, options: typeof LEVEL_OPTIONS) => Level
+  /** How an older store becomes a new one. @defaultValue those of this version */
+  readonly migrations?: readonly Migration[]
+  /** Hears that the store was brought to a newer format. */
+  readonly onMigrated?: (migrated: Migrated) => void
 }
-
-/** Written by Mooring, so that a folder that holds one of them is not new, whatever else it lacks. */
-const WITNESS = 'witness'
-const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
 
 /**
  * Opens the store below `folder`, and makes it when the folder is missing or new.
@@ -59,20 +45,28 @@ const OWN_FILES = [WITNESS, 'registration-secret', 'registration-issuer']
  * old data.
  */
 export async function openDatabase(folder: string, options: DatabaseOptions = {}): Promise<Database> {
+  const { migrations = MIGRATIONS } = options
+  const newest = formatAfter(migrations)
   await prepareFolder(folder)
-  const identity = await identify(folder)
-  const store = join(folder, 'store')
-  const witnessPath = join(folder, WITNESS)
+  const identity = await identify(folder, newest)
+  const store = join(folder, STORE_FOLDER)
+  const witnessPath = join(folder, WITNESS_FILE)
   const created = identity.state === 'creating'
 
-  const witness = await openWitness(witnessPath, created)
+  if (created) await createWitness(witnessPath)
+  const witness = openWitness(witnessPath)
   try {
     const reached = readWitness(witness, witnessPath)
     if (!created) await refuseDamage(store, reached)
     const level = await openLevel(store, created, reached, options)
     try {
-      const meta = await readMeta(level, identity, folder)
+      const meta = await readMeta(level, identity, folder, newest)
       if (!created) refuseLoss(meta, reached, store, witnessPath)
+      if (!created && meta.format < newest) {
+        const announce = () => writeIdentity(folder, { ...identity, format: newest })
+        const migrated = await migrate(level, meta.format, { folder, migrations, announce })
+        options.onMigrated?.(migrated)
+      }
 
       const bootNumber = meta.boot + 1
       const writer = new Writer({
@@ -88,14 +82,14 @@ export async function openDatabase(folder: string, options: DatabaseOptions = {}
         ...(options.durability === undefined ? {} : { durability: options.durability }),
       })
       await writer.write([
-        { type: 'put', sublevel: metaOf(level), key: 'format', value: `${FORMAT}` },
-        { type: 'put', sublevel: metaOf(level), key: 'store-id', value: identity.storeId },
-        { type: 'put', sublevel: metaOf(level), key: 'boot', value: `${bootNumber}` },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.format, value: `${newest}` },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.storeId, value: identity.storeId },
+        { type: 'put', sublevel: metaOf(level), key: META_KEYS.boot, value: `${bootNumber}` },
       ])
       if (created) {
         await syncFolder(store)
         await options.furnish?.({ folder, created })
-        await writeFileDurably(join(folder, 'mooring.json'), textOf({ ...identity, state: 'ready' }))
+        await writeIdentity(folder, { ...identity, format: newest, state: 'ready' })
       }
       return {
         level,
@@ -133,85 +127,6 @@ async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-async function identify(folder: string): Promise<Identity> {
-  const path = join(folder, 'mooring.json')
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw unreadable(path, error)
-  })
-  if (text === undefined) return await startNew(folder, path)
-
-  const identity = parseIdentity(text)
-  if (identity === undefined) {
-    throw new StorageError(`${path} is damaged: it does not hold format, storeId and state.`, RESTORE)
-  }
-  if (identity.format > FORMAT) {
-    throw new StorageError(
-      `${path} says format ${identity.format}; this version of Mooring knows formats up to ${FORMAT}.`,
-      'Start the newer version of Mooring that wrote it, or restore a backup made before the upgrade.',
-    )
-  }
-  if (identity.state === 'ready' && !(await readdir(folder)).includes('store')) {
-    throw new StorageError(`${join(folder, 'store')} is missing, and ${path} says that it was there.`, RESTORE)
-  }
-  return identity
-}
-
-async function startNew(folder: string, path: string): Promise<Identity> {
-  const names = await readdir(folder)
-  // Made since it was looked for: another process starts here at this moment.
-  if (names.includes('mooring.json')) return await identify(folder)
-  const old = ['store', ...OWN_FILES].find((name) => names.includes(name))
-  if (old !== undefined) {
-    throw new StorageError(`${path} is missing, but ${join(folder, old)} is there: the folder is not whole.`, RESTORE)
-  }
-  const identity: Identity = { format: FORMAT, storeId: randomUUID(), state: 'creating' }
-  try {
-    await createFileDurably(path, textOf(identity))
-    return identity
-  } catch (error) {
-    // Another process starts in the same folder at this moment, and was first. One of the two will find the store in use.
-    if (systemCode(error) === 'EEXIST') return await identify(folder)
-    throw error
-  }
-}
-
-const textOf = (identity: Identity): string => `${JSON.stringify(identity)}\n`
-
-function parseIdentity(text: string): Identity | undefined {
-  try {
-    const { format, storeId, state }: Record<string, unknown> = Object(JSON.parse(text))
-    if (!Number.isSafeInteger(format) || typeof storeId !== 'string') return undefined
-    if (state !== 'creating' && state !== 'ready') return undefined
-    return { format: Number(format), storeId, state }
-  } catch {
-    return undefined
-  }
-}
-
-async function openWitness(path: string, created: boolean): Promise<Witness> {
-  try {
-    if (created) await writeFile(path, '', { flag: 'a', mode: PRIVATE_FILE_MODE })
-    return new Witness(path)
-  } catch (cause) {
-    if (systemCode(cause) !== 'ENOENT') throw unreadable(path, cause)
-    throw new StorageError(
-      `${path} is missing: without it nobody can tell whether the store beside it is the newest.`,
-      `${RESTORE} If nothing else was lost, accept the store as it is with: touch ${path}`,
-      { cause },
-    )
-  }
-}
-
-function readWitness(witness: Witness, path: string): Reached | undefined {
-  const reached = witness.read()
-  if (reached !== 'unreadable') return reached
-  throw new StorageError(
-    `${path} is damaged.`,
-    `${RESTORE} If nothing else was lost, accept the store as it is with: truncate -s 0 ${path}`,
-  )
-}
-
 async function refuseDamage(store: string, reached: Reached | undefined): Promise<void> {
   if ((await damageOf(store)) === undefined) return
   // Another process that writes there now looks like damage to one that only reads along.
@@ -220,32 +135,11 @@ async function refuseDamage(store: string, reached: Reached | undefined): Promis
   if (damage !== undefined) throw damage
 }
 
-async function damageOf(store: string): Promise<StorageError | undefined> {
-  try {
-    const damage = await findDamage(store)
-    return damage && new StorageError(`The store is damaged: ${damage.file} ${damage.problem}.`, RESTORE)
-  } catch (error) {
-    return unreadable(store, error)
-  }
-}
-
-/** Asks LevelDB for its lock and nothing else: a store that is there is an error to it, one that is not is none of its business. */
-async function isHeld(store: string): Promise<boolean> {
-  const level = new Level(store)
-  try {
-    await level.open({ createIfMissing: false, errorIfExists: true })
-    await level.close()
-    return false
-  } catch (error) {
-    return systemCode(causeOf(error)) === 'LEVEL_LOCKED'
-  }
-}
-
 /**
  * A larger memory table: what is acknowledged soon after it was stored never becomes a file. No compression: what lies in
  * the store is small or encoded already, and it would cost more than writing it does.
  */
-const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
+export const LEVEL_OPTIONS = { writeBufferSize: 33_554_432, compression: false }
 
 async function openLevel(
   store: string,
@@ -254,6 +148,8 @@ async function openLevel(
   { makeLevel = (location, options) => new Level(location, options) }: DatabaseOptions,
 ): Promise<StoreLevel> {
   const level: Level = makeLevel(store, LEVEL_OPTIONS)
+  // Every room hears when it was opened anew, and there are more of them than Node's guess of a leak.
+  level.setMaxListeners(0)
   try {
     await level.open({ createIfMissing: created })
     return level
@@ -263,9 +159,6 @@ async function openLevel(
     throw new StorageError(`The store ${store} does not open: ${messageOf(cause)}.`, RESTORE, { cause })
   }
 }
-
-/** Level wraps what LevelDB said. */
-const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause !== undefined ? error.cause : error)
 
 /** What LevelDB needs before it can go on: a new log, and its memory table as a file. */
 const ROOM_BYTES = 2 * LEVEL_OPTIONS.writeBufferSize
@@ -282,26 +175,28 @@ async function refuseWithoutRoom(folder: string): Promise<void> {
   await rm(join(folder, 'probe'))
 }
 
-/** `commit` in the sublevel `meta`, as the database itself has it. */
-const COMMIT_KEY = Buffer.from('!meta!commit')
-
-const metaOf = (level: StoreLevel) => level.sublevel('meta')
-
-async function readMeta(level: StoreLevel, identity: Identity, folder: string): Promise<Reached> {
-  const [format, storeId, boot, commit] = await metaOf(level).getMany(['format', 'store-id', 'boot', 'commit'])
+async function readMeta(
+  level: StoreLevel,
+  identity: Identity,
+  folder: string,
+  newest: number,
+): Promise<Reached & { readonly format: number }> {
+  const [format, storeId, boot, commit] = await metaOf(level).getMany([
+    META_KEYS.format,
+    META_KEYS.storeId,
+    META_KEYS.boot,
+    META_KEYS.commit,
+  ])
   if (identity.state === 'ready' && storeId !== identity.storeId) {
     throw new StorageError(
-      `${join(folder, 'store')} and ${join(folder, 'mooring.json')} do not belong together.`,
+      `${join(folder, STORE_FOLDER)} and ${join(folder, IDENTITY_FILE)} do not belong together.`,
       storeId === undefined ? `The store has lost its records. ${RESTORE}` : RESTORE,
     )
   }
-  if (format !== undefined && Number(format) > FORMAT) {
-    throw new StorageError(
-      `${join(folder, 'store')} has format ${format}; this version of Mooring knows formats up to ${FORMAT}.`,
-      'Start the newer version of Mooring that wrote it, or restore a backup made before the upgrade.',
-    )
+  if (format !== undefined && Number(format) > newest) {
+    throw newerFormat(`${join(folder, STORE_FOLDER)} has format ${format}`, newest)
   }
-  return { boot: Number(boot ?? 0), commit: Number(commit ?? 0), pid: 0 }
+  return { format: Number(format ?? 1), boot: Number(boot ?? 0), commit: Number(commit ?? 0), pid: 0 }
 }
 
 function refuseLoss(meta: Reached, reached: Reached | undefined, store: string, witnessPath: string): void {
@@ -312,31 +207,3 @@ function refuseLoss(meta: Reached, reached: Reached | undefined, store: string, 
     `${RESTORE} To go on without the lost records: truncate -s 0 ${witnessPath}`,
   )
 }
-
-const RESTORE = 'Restore the whole data folder from a backup, or start with another folder (--data DIR).'
-
-function inUse(store: string, reached: Reached | undefined, cause?: unknown): StorageError {
-  const holder = reached !== undefined && isRunning(reached.pid) ? `process ${reached.pid}` : 'another process'
-  return new StorageError(
-    `The store ${store} is in use by ${holder}.`,
-    'Stop that server first, or start this one with another folder (--data DIR).',
-    { cause, code: 'ERR_STORE_IN_USE' },
-  )
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return systemCode(error) === 'EPERM'
-  }
-}
-
-const unreadable = (path: string, cause: unknown): StorageError =>
-  new StorageError(
-    `${path} cannot be read: ${messageOf(cause)}.`,
-    'Start Mooring as the user who owns the data folder, or give that user the folder back (chown -R).',
-    { cause },
-  )
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,5 +1,5 @@
-/** `ERR_STORE_IN_USE` passes when the other process ends; the other does not pass by itself. */
-export type StorageErrorCode = 'ERR_STORE_IN_USE' | 'ERR_STORE_UNUSABLE'
+/** `ERR_STORE_IN_USE` passes when the other process ends; the others do not pass by themselves. */
+export type StorageErrorCode = 'ERR_STORE_IN_USE' | 'ERR_STORE_UNUSABLE' | 'ERR_BACKUP_UNUSABLE' | 'ERR_FOLDER_IN_USE'
 
 /** Why the store does not open, in words for an operator: which file, what is wrong, what to do. */
 export class StorageError extends Error {
@@ -20,3 +20,14 @@ export class StoreUnavailable extends Error {
     super('The store cannot be written at present.', { cause })
   }
 }
+
+export const RESTORE = 'Restore the whole data folder from a backup, or start with another folder (--data DIR).'
+
+export const unreadable = (path: string, cause: unknown): StorageError =>
+  new StorageError(
+    `${path} cannot be read: ${messageOf(cause)}.`,
+    'Start Mooring as the user who owns the data folder, or give that user the folder back (chown -R).',
+    { cause },
+  )
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

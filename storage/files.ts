@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export const PRIVATE_FOLDER_MODE = 0o700
 export const PRIVATE_FILE_MODE = 0o600
 
+/** What a file is to hold: a text, or whatever is written to it until the promise resolves. */
+export type Content = string | ((file: FileHandle) => Promise<void>)
+
 /** Writes the whole file or nothing of it, and returns once it is on disk. Mode 0600. */
-export const writeFileDurably = (path: string, text: string): Promise<void> => writeWhole(path, text, rename)
+export const writeFileDurably = (path: string, content: Content): Promise<void> => writeWhole(path, content, rename)
 
 /**
  * The same for a file that must not be there yet, and will not be when somebody else makes it at the same moment.
  *
  * @throws with the code `EEXIST` when it is there.
  */
-export const createFileDurably = (path: string, text: string): Promise<void> =>
-  writeWhole(path, text, async (temporary, name) => {
+export const createFileDurably = (path: string, content: Content): Promise<void> =>
+  writeWhole(path, content, async (temporary, name) => {
     try {
       await link(temporary, name)
     } catch (error) {
@@ -29,7 +32,7 @@ const WITHOUT_LINKS: ReadonlySet<string | undefined> = new Set(['EPERM', 'ENOTSU
 
 async function writeWhole(
   path: string,
-  text: string,
+  content: Content,
   putInPlace: (temporary: string, name: string) => Promise<void>,
 ): Promise<void> {
   // Process ids are not enough: two containers that share a folder have the same.
@@ -37,7 +40,8 @@ async function writeWhole(
   try {
     const file = await open(temporary, 'w', PRIVATE_FILE_MODE)
     try {
-      await file.writeFile(text)
+      if (typeof content === 'string') await file.writeFile(content)
+      else await content(file)
       await file.sync()
     } finally {
       await file.close()

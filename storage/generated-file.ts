@@ -4,6 +4,9 @@ import type { Database } from './database.ts'
 import { StorageError } from './errors.ts'
 import { systemCode, writeFileDurably } from './files.ts'
 
+/** The texts that a data folder may hold. */
+export const GENERATED_FILES = ['registration-secret', 'registration-issuer'] as const
+
 /**
  * A text that a new data folder gets by itself and keeps: read from the file `name`, or made and written when the store
  * is new. Mode 0600, on disk before it is used.
@@ -13,7 +16,7 @@ import { systemCode, writeFileDurably } from './files.ts'
  */
 export async function generatedText(
   database: Pick<Database, 'folder' | 'created'>,
-  name: string,
+  name: (typeof GENERATED_FILES)[number],
   setting: string,
   make: () => string,
 ): Promise<string> {

@@ -1,16 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32c } from './crc32c.ts'
-import { Cursor } from './cursor.ts'
 import { systemCode } from './files.ts'
-import { BLOCK_BYTES, HEADER_BYTES, nextRecordAt } from './log-format.ts'
-import { tablesOf } from './manifest.ts'
-import { uncompress } from './snappy.ts'
+import { blockEndOf, endOfRecord, HEADER_BYTES, nextRecordAt } from './log-format.ts'
+import { versionOf, type KeyRange, type Version } from './manifest.ts'
+import { blocksOf, NOT_A_TABLE, readBlock } from './table.ts'
 
 /** A file of the store that is missing or does not hold what was written, and how that shows. */
 export interface Damage {
   readonly file: string
   readonly problem: string
+  /** Between which keys records are lost, where that is known. */
+  readonly lost?: KeyRange
 }
 
 /**
@@ -22,41 +22,84 @@ export interface Damage {
  */
 export async function findDamage(store: string): Promise<Damage | undefined> {
   const names = await readdir(store)
-  const current = await readFile(join(store, 'CURRENT'), 'utf8').catch((error: unknown) => {
+  const current = await readCurrent(store, names)
+  if ('problem' in current) return current
+  const version = await readManifest(join(store, current.manifest))
+  if ('problem' in version) return version
+  const missing = findMissingTables(store, names, version)[0] ?? findSkippedLog(store, names, version)
+  return missing ?? (await findDamagedFile(store, names, version))
+}
+
+/** The name of the manifest that counts. */
+export async function readCurrent(store: string, names: readonly string[]): Promise<{ manifest: string } | Damage> {
+  const file = join(store, 'CURRENT')
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   })
-  if (current === undefined) return { file: join(store, 'CURRENT'), problem: 'is missing' }
-  const manifest = current.trimEnd()
-  if (!/^MANIFEST-\d+$/.test(manifest)) return { file: join(store, 'CURRENT'), problem: 'does not name a manifest' }
+  if (text === undefined) return { file, problem: 'is missing' }
+  const manifest = text.trimEnd()
+  if (!MANIFEST.test(manifest)) return { file, problem: 'does not name a manifest' }
   if (!names.includes(manifest)) return { file: join(store, manifest), problem: 'is missing, and CURRENT names it' }
-
-  const bytes = await readFile(join(store, manifest))
-  const problem = manifestProblem(bytes)
-  if (problem !== undefined) return { file: join(store, manifest), problem }
-  return await findDamagedFile(store, names, tablesOf(bytes))
+  return { manifest }
 }
 
-function manifestProblem(bytes: Buffer): string | undefined {
-  if (bytes.length === 0) return 'is empty'
+export const MANIFEST = /^MANIFEST-\d+$/
+
+export async function readManifest(file: string): Promise<Version | Damage> {
+  const bytes = await readFile(file)
+  if (bytes.length === 0) return { file, problem: 'is empty' }
   const problem = logProblem(bytes, true)
-  if (problem !== undefined) return problem
+  if (problem !== undefined) return { file, problem }
   try {
-    tablesOf(bytes)
-    return undefined
+    return versionOf(bytes)
   } catch (error) {
-    if (error instanceof RangeError) return `is damaged: ${error.message}`
+    if (error instanceof RangeError) return { file, problem: `is damaged: ${error.message}` }
     throw error
   }
 }
 
-async function findDamagedFile(
-  store: string,
-  names: readonly string[],
-  tables: ReadonlySet<number>,
-): Promise<Damage | undefined> {
+/** The number of a table, or undefined when the file is something else. */
+export function tableNumberOf(name: string): number | undefined {
+  const [, number] = /^(\d+)\.(?:ldb|sst)$/.exec(name) ?? []
+  return number === undefined ? undefined : Number(number)
+}
+
+export function findMissingTables(store: string, names: readonly string[], { tables }: Version): Damage[] {
+  const there = new Set(names.map(tableNumberOf))
+  return Array.from(tables)
+    .filter(([number]) => !there.has(number))
+    .map(([number, lost]) => ({
+      file: join(store, `${String(number).padStart(6, '0')}.ldb`),
+      problem: 'is missing, and the manifest names it',
+      lost,
+    }))
+}
+
+/**
+ * The log from which LevelDB goes on, when it is missing. It is there as long as the manifest names it; a manifest that
+ * was cut names one that was done with long ago.
+ */
+export function findMissingLog(store: string, names: readonly string[], { logNumber }: Version): Damage | undefined {
+  if (logNumber === 0 || names.some((name) => logNumberOf(name) === logNumber)) return undefined
+  const file = join(store, `${String(logNumber).padStart(6, '0')}.log`)
+  return { file, problem: 'is missing, and the manifest names it' }
+}
+
+/** LevelDB would go on with the next one. When there is none, the witness knows what was lost. */
+function findSkippedLog(store: string, names: readonly string[], version: Version): Damage | undefined {
+  const later = names.some((name) => (logNumberOf(name) ?? 0) > version.logNumber)
+  return later ? findMissingLog(store, names, version) : undefined
+}
+
+export function logNumberOf(name: string): number | undefined {
+  const [, number] = /^(\d+)\.log$/.exec(name) ?? []
+  return number === undefined ? undefined : Number(number)
+}
+
+async function findDamagedFile(store: string, names: readonly string[], version: Version): Promise<Damage | undefined> {
   for (const name of names.toSorted()) {
-    const check = checkOf(name, tables)
+    const check = checkOf(name, version)
     if (check === undefined) continue
     const file = join(store, name)
     const problem = check(await readFile(file))
@@ -65,10 +108,10 @@ async function findDamagedFile(
   return undefined
 }
 
-function checkOf(name: string, tables: ReadonlySet<number>): ((bytes: Buffer) => string | undefined) | undefined {
+function checkOf(name: string, { tables }: Version): ((bytes: Buffer) => string | undefined) | undefined {
   if (name.endsWith('.log')) return (bytes) => logProblem(bytes, false)
-  const [, number] = /^(\d+)\.(?:ldb|sst)$/.exec(name) ?? []
-  return number !== undefined && tables.has(Number(number)) ? tableProblem : undefined
+  const number = tableNumberOf(name)
+  return number !== undefined && tables.has(number) ? tableProblem : undefined
 }
 
 /**
@@ -79,59 +122,26 @@ function checkOf(name: string, tables: ReadonlySet<number>): ((bytes: Buffer) =>
 function logProblem(bytes: Buffer, strict: boolean): string | undefined {
   let broken: number | undefined
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
-    const blockEnd = Math.min(at - (at % BLOCK_BYTES) + BLOCK_BYTES, bytes.length)
-    const end = at + HEADER_BYTES + bytes.readUInt16LE(at + 4)
-    const whole = end <= blockEnd && bytes.readUInt32LE(at) === masked(crc32c(bytes, at + 6, end))
-    if (!whole) broken ??= at
-    if (broken !== undefined && (whole || (strict && end <= bytes.length))) {
+    const end = endOfRecord(bytes, at)
+    if (end === undefined) broken ??= at
+    const fits = at + HEADER_BYTES + bytes.readUInt16LE(at + 4) <= bytes.length
+    if (broken !== undefined && (end !== undefined || (strict && fits))) {
       return `holds a damaged record at byte ${broken}`
     }
-    at = nextRecordAt(whole ? end : blockEnd)
+    at = nextRecordAt(end ?? blockEndOf(bytes, at))
   }
   return undefined
 }
 
-const FOOTER_BYTES = 48
-const TABLE_MAGIC = 0xdb4775248b80fb57n
-
 function tableProblem(bytes: Buffer): string | undefined {
-  if (bytes.length < FOOTER_BYTES || bytes.readBigUInt64LE(bytes.length - 8) !== TABLE_MAGIC) {
-    return 'is cut short or is not a table'
-  }
   try {
-    const footer = new Cursor(bytes, bytes.length - FOOTER_BYTES)
-    blockAt(bytes, footer)
-    const index = blockAt(bytes, footer)
-    const entriesEnd = index.length - 4 - 4 * index.readUInt32LE(index.length - 4)
-    for (const entry = new Cursor(index, 0); entry.at < entriesEnd;) {
-      entry.varint()
-      const keyBytes = entry.varint()
-      entry.varint()
-      entry.at += keyBytes
-      verifyBlock(bytes, entry.varint(), entry.varint())
-    }
+    for (const { from, size } of blocksOf(bytes)) readBlock(bytes, from, size)
   } catch (error) {
-    if (error instanceof RangeError) return `is damaged: ${error.message}`
+    if (error instanceof RangeError) return tableProblemOf(error)
     throw error
   }
   return undefined
 }
 
-/** Reads a block handle at `cursor`, then the block itself, uncompressed. */
-function blockAt(bytes: Buffer, cursor: Cursor): Buffer {
-  const from = cursor.varint()
-  const size = cursor.varint()
-  verifyBlock(bytes, from, size)
-  const block = bytes.subarray(from, from + size)
-  return bytes[from + size] === 0 ? block : uncompress(block)
-}
-
-/** A block is followed by one byte for its compression and the checksum of both. */
-function verifyBlock(bytes: Buffer, from: number, size: number): void {
-  if (bytes.readUInt32LE(from + size + 1) !== masked(crc32c(bytes, from, from + size + 1))) {
-    throw new RangeError(`the block at byte ${from} does not match its checksum`)
-  }
-}
-
-/** LevelDB stores a checksum rotated and shifted, so that data that holds checksums can be checksummed. */
-const masked = (crc: number): number => (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+export const tableProblemOf = ({ message }: RangeError): string =>
+  message === NOT_A_TABLE ? message : `is damaged: ${message}`

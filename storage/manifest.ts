@@ -13,17 +13,43 @@ const Tag = {
   PREVIOUS_LOG_NUMBER: 9,
 } as const
 
+/** Keys of the database, without what LevelDB adds to them. */
+export interface KeyRange {
+  readonly from: Buffer
+  readonly to: Buffer
+}
+
+/** What a store consists of, by its manifest. */
+export interface Version {
+  /**
+   * By number. Other tables in the folder are left over from a compaction that a stop cut off: LevelDB removes them at
+   * its next start, whole or not.
+   */
+  readonly tables: ReadonlyMap<number, KeyRange>
+  /** The oldest log that is not in the tables yet. 0 in a store that was never written. */
+  readonly logNumber: number
+}
+
 /**
- * The numbers of the tables that a store consists of, by its manifest. Other tables in its folder are left over from a
- * compaction that a stop cut off: LevelDB removes them at its next start, whole or not.
- *
  * @param manifest - every record of it whole, but for one that the end cuts off, which LevelDB does not read either.
  * @throws {RangeError} when it holds what LevelDB does not write.
  */
-export function tablesOf(manifest: Buffer): ReadonlySet<number> {
-  const tables = new Set<number>()
-  for (const edit of recordsOf(manifest)) apply(edit, tables)
-  return tables
+export function versionOf(manifest: Buffer): Version {
+  const { tables, logNumber }: Edited = editedBy(manifest)
+  // It begins with the tables there were; only the next record says up to where they go.
+  if (logNumber === undefined) throw new RangeError('it ends before it names a log')
+  return { tables, logNumber }
+}
+
+interface Edited {
+  readonly tables: Map<number, KeyRange>
+  logNumber: number | undefined
+}
+
+function editedBy(manifest: Buffer): Edited {
+  const version: Edited = { tables: new Map(), logNumber: undefined }
+  for (const edit of recordsOf(manifest)) apply(edit, version)
+  return version
 }
 
 function* recordsOf(bytes: Buffer): Iterable<Buffer> {
@@ -42,7 +68,7 @@ function* recordsOf(bytes: Buffer): Iterable<Buffer> {
   }
 }
 
-function apply(edit: Buffer, tables: Set<number>): void {
+function apply(edit: Buffer, version: Edited): void {
   for (const entry = new Cursor(edit, 0); entry.at < edit.length;) {
     const tag = entry.varint()
     switch (tag) {
@@ -50,6 +76,8 @@ function apply(edit: Buffer, tables: Set<number>): void {
         entry.skipText()
         break
       case Tag.LOG_NUMBER:
+        version.logNumber = entry.varint()
+        break
       case Tag.NEXT_FILE_NUMBER:
       case Tag.LAST_SEQUENCE:
       case Tag.PREVIOUS_LOG_NUMBER:
@@ -61,18 +89,24 @@ function apply(edit: Buffer, tables: Set<number>): void {
         break
       case Tag.DELETED_FILE:
         entry.varint()
-        tables.delete(entry.varint())
+        version.tables.delete(entry.varint())
         break
-      case Tag.NEW_FILE:
+      case Tag.NEW_FILE: {
         // Level, number, size, smallest and largest key.
         entry.varint()
-        tables.add(entry.varint())
+        const number = entry.varint()
         entry.varint()
-        entry.skipText()
-        entry.skipText()
+        version.tables.set(number, { from: userKeyOf(entry.bytes()), to: userKeyOf(entry.bytes()) })
         break
+      }
       default:
         throw new RangeError(`an entry of kind ${tag}`)
     }
   }
 }
+
+/** Behind each key LevelDB keeps a sequence number and whether it was written or deleted. Source: LevelDB db/dbformat.h. */
+export const TRAILER_BYTES = 8
+
+export const userKeyOf = (internalKey: Buffer): Buffer =>
+  internalKey.subarray(0, Math.max(internalKey.length - TRAILER_BYTES, 0))

@@ -14,6 +14,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
     rooms: ['../registry/index.ts', '../storage/index.ts'],
     packages: ['aedes', 'ws', 'mqtt-packet'],
   },
+  upkeep: { rooms: ['../broker/persistence/index.ts', '../registry/index.ts', '../storage/index.ts'], packages: [] },
   'broker/codec': { rooms: ['../../registry/index.ts'], packages: [] },
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
   admin: {
@@ -23,9 +24,17 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {
-    rooms: ['../admin/index.ts', '../config.ts', '../log.ts', '../registry/index.ts', '../storage/index.ts'],
-    packages: ['commander', 'cli-table3', 'mqtt'],
+    rooms: [
+      '../admin/index.ts',
+      '../config.ts',
+      '../log.ts',
+      '../registry/index.ts',
+      '../storage/index.ts',
+      '../upkeep/index.ts',
+    ],
+    packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
+  executable: { rooms: [], packages: [] },
 }
 
 const IMPORT = /^(?:import|export)\b[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
@@ -73,7 +82,16 @@ const onlyIn: { readonly what: string; readonly pattern: RegExp; readonly files:
   { what: 'aedes is imported', pattern: /from 'aedes'/, files: ['broker/aedes.ts'] },
   { what: 'argon2 is imported', pattern: /from 'argon2'/, files: ['registry/credentials.ts'] },
   { what: 'a value is read at once', pattern: /\.getSync\b/, files: ['storage/read-now.ts'] },
-  { what: 'the environment is read', pattern: /process\.env/, files: ['config.ts', 'main.ts'] },
+  {
+    what: 'the environment is read',
+    pattern: /process\.env/,
+    files: ['config.ts', 'executable/native-addons.ts', 'main.ts'],
+  },
+  {
+    what: 'the single executable is known',
+    pattern: /node:sea|executable\/index/,
+    files: ['executable/native-addons.ts', 'executable/packaged-files.ts', 'main.ts'],
+  },
   { what: 'the console is written to', pattern: /\bconsole\./, files: [] },
 ]
 

@@ -6,7 +6,6 @@ import type { OperatorParts } from '../operations/index.ts'
 import { Attempts } from './attempts.ts'
 import { askerOf, checkMay, checkSameOrigin, findAsker, type Asker } from './caller.ts'
 import { Events, type NewsSources } from './events.ts'
-import { openApiDocument } from './openapi.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { ownRoutes } from './own-routes.ts'
 import { faultDetails, Problem, refusalOf } from './problem.ts'
@@ -43,7 +42,12 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
     eventsRoute(events, (ctx) => () => findAsker(ctx, accounts) !== undefined),
     ...operationRoutes(operator),
   ])
-  const document = JSON.stringify(openApiDocument(routes.all, version))
+  // Made when it is first asked for: what makes it takes longer to load than the rest of this room.
+  let document: Promise<string> | undefined
+  const makeDocument = async (): Promise<string> => {
+    const { openApiDocument } = await import('./openapi.ts')
+    return JSON.stringify(openApiDocument(routes.all, version))
+  }
 
   const app = new Koa({ env: 'production', proxy: false })
   // Koa tells of connections that broke while their answer was on its way; without a listener it would print them.
@@ -63,7 +67,7 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
   async function answer(ctx: Context): Promise<void> {
     if (ctx.path === OPENAPI && (ctx.method === 'GET' || ctx.method === 'HEAD')) {
       ctx.type = 'application/json'
-      ctx.body = document
+      ctx.body = await (document ??= makeDocument())
       return
     }
     const { route, match } = routeOf(ctx)

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { RateLimiterMemory } from 'rate-limiter-flexible'
 import { Problem } from './problem.ts'
 
 const WINDOW_SECONDS = 10 * 60
@@ -11,8 +11,7 @@ const OF_ADDRESS = 50
  * address. Nobody elsewhere is kept out by it.
  */
 export class Attempts {
-  readonly #ofNameAndAddress = new RateLimiterMemory({ points: OF_NAME_AND_ADDRESS, duration: WINDOW_SECONDS })
-  readonly #ofAddress = new RateLimiterMemory({ points: OF_ADDRESS, duration: WINDOW_SECONDS })
+  #limiters: Promise<Limiters> | undefined
 
   /**
    * Runs `attempt`. One that succeeds is no guess; one that fails has been counted before it was begun, so that many at
@@ -23,12 +22,27 @@ export class Attempts {
   async count<T>(name: string, address: string, attempt: () => Promise<T>): Promise<T> {
     const place = networkOf(address)
     const both = JSON.stringify([name.slice(0, 64), place])
-    await counted(this.#ofAddress, place)
-    await counted(this.#ofNameAndAddress, both)
+    const { ofAddress, ofNameAndAddress } = await (this.#limiters ??= makeLimiters())
+    await counted(ofAddress, place)
+    await counted(ofNameAndAddress, both)
     const answer = await attempt()
-    await this.#ofAddress.reward(place)
-    await this.#ofNameAndAddress.delete(both)
+    await ofAddress.reward(place)
+    await ofNameAndAddress.delete(both)
     return answer
+  }
+}
+
+interface Limiters {
+  readonly ofAddress: RateLimiterMemory
+  readonly ofNameAndAddress: RateLimiterMemory
+}
+
+/** Loaded when somebody first logs in: the package brings limiters for ten databases along. */
+async function makeLimiters(): Promise<Limiters> {
+  const { RateLimiterMemory: Limiter } = await import('rate-limiter-flexible')
+  return {
+    ofAddress: new Limiter({ points: OF_ADDRESS, duration: WINDOW_SECONDS }),
+    ofNameAndAddress: new Limiter({ points: OF_NAME_AND_ADDRESS, duration: WINDOW_SECONDS }),
   }
 }
 
@@ -36,8 +50,9 @@ async function counted(limiter: RateLimiterMemory, key: string): Promise<void> {
   try {
     await limiter.consume(key)
   } catch (error) {
-    if (!(error instanceof RateLimiterRes)) throw error
-    const seconds = Math.max(1, Math.ceil(error.msBeforeNext / 1000))
+    // Not an Error: the library rejects with how long to wait.
+    if (error === null || typeof error !== 'object' || !('msBeforeNext' in error)) throw error
+    const seconds = Math.max(1, Math.ceil(Number(error.msBeforeNext) / 1000))
     throw new Problem('ERR_TOO_MANY_ATTEMPTS', `Too many attempts. Try again in ${seconds} s.`, {
       'Retry-After': `${seconds}`,
     })

@@ -1,5 +1,5 @@
 import { RegistryError } from '../../registry/index.ts'
-import { statusOf } from '../socket-server.ts'
+import { statusOf } from '../refusal-status.ts'
 
 /** Refusals that only HTTP knows. */
 export const problemStatus = {
@@ -45,7 +45,7 @@ export interface ProblemDetails {
   readonly code: string
 }
 
-const RETRY_AFTER_SECONDS = '5'
+const RETRY_AFTER_SECONDS = 5
 
 /** @returns undefined when the fault is ours, and nobody's to know. */
 export function refusalOf(error: unknown): { details: ProblemDetails; headers: Record<string, string> } | undefined {
@@ -55,7 +55,8 @@ export function refusalOf(error: unknown): { details: ProblemDetails; headers: R
   }
   if (!(error instanceof RegistryError)) return undefined
   const status = statusOf[error.code]
-  const headers = status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}
+  const seconds = error.retryAfterSeconds ?? (status === 503 ? RETRY_AFTER_SECONDS : undefined)
+  const headers = seconds === undefined ? {} : { 'Retry-After': `${seconds}` }
   return { details: detailsOf(error.code, status, error.message), headers }
 }
 

@@ -1,40 +1,40 @@
 import { z } from 'zod'
-import { ATTRIBUTE_DATA_TYPES, type DeviceCredentials } from '../../registry/index.ts'
+import { OWN_TOPICS_ONLY } from '../../registry/index.ts'
+import {
+  accessAnswer,
+  accessOf,
+  deviceAnswer,
+  deviceFilter,
+  deviceSecret,
+  filterOf,
+  keyFilter,
+  networks,
+  overlapSeconds,
+  revealed,
+  shown,
+  tag,
+} from './device-schemas.ts'
 import { operation } from './operation.ts'
 
 /** The longest page of devices: about 2 MB of JSON. */
 export const MAX_DEVICES_PER_PAGE = 1000
 
-const deviceRequest = z.strictObject({
-  device: z.string().meta({ description: 'The device ID or the manufacturer ID.' }),
-})
+const device = z.string().meta({ description: 'The device ID or the manufacturer ID.' })
 
-const deviceAnswer = z
-  .object({
-    id: z.string(),
-    manufacturerId: z.string(),
-    name: z.string(),
-    deviceClass: z.string(),
-    description: z.string(),
-    tags: z.array(z.object({ key: z.string(), value: z.string() })).readonly(),
-    attributes: z.array(z.object({ name: z.string(), dataType: z.enum(ATTRIBUTE_DATA_TYPES) })).readonly(),
-    registeredAt: z.iso.datetime(),
-    disabled: z.boolean(),
-  })
-  .meta({ id: 'Device' })
+const deviceRequest = z.strictObject({ device })
 
-const deviceSecret = z
-  .object({ deviceId: z.string(), accessKey: z.string(), accessSecret: z.string() })
-  .meta({ id: 'DeviceSecret', description: 'The secret is shown this once; only a hash of it is kept.' })
+const forSeconds = z.int().positive()
 
 export const deviceOperations = {
   listDevices: operation({
-    summary: 'List devices in the order they registered.',
+    summary:
+      'List devices in the order they registered; by their manufacturer IDs when their beginning or one is asked for. A page may hold fewer than asked for and not be the last.',
     route: { method: 'GET', path: '/devices' },
     role: 'viewer',
     request: z.strictObject({
       limit: z.int().min(1).max(MAX_DEVICES_PER_PAGE).default(100),
-      after: z.string().exactOptional().meta({ description: 'The device after which the page begins.' }),
+      after: z.string().exactOptional().meta({ description: 'The `next` of the page before.' }),
+      ...deviceFilter,
     }),
     answer: z.object({
       devices: z.array(deviceAnswer).readonly(),
@@ -43,22 +43,27 @@ export const deviceOperations = {
         .exactOptional()
         .meta({ description: 'Where the next page begins: pass it as `after`. Absent on the last page.' }),
     }),
-    async call({ registry }, { limit, after }) {
-      // One more than asked for tells whether there is a next page.
-      const devices = await registry.listDevices({ limit: limit + 1, ...(after === undefined ? {} : { after }) })
-      const page = devices.slice(0, limit)
-      const last = page.at(-1)
-      return devices.length > limit && last !== undefined ? { devices: page, next: last.id } : { devices: page }
+    async call({ registry, presence }, { limit, after, ...filter }) {
+      const page = await registry.devices.list({
+        filter: filterOf(filter),
+        limit,
+        ...(after === undefined ? {} : { after }),
+      })
+      return { ...page, devices: page.devices.map((one) => shown(one, presence === undefined ? {} : { presence })) }
     },
   }),
 
   getDevice: operation({
-    summary: 'Show a device.',
+    summary: 'Show a device and what its access key may do.',
     route: { method: 'GET', path: '/devices/{device}' },
     role: 'viewer',
     request: deviceRequest,
-    answer: deviceAnswer,
-    call: ({ registry }, { device }) => registry.getDevice(device),
+    answer: deviceAnswer.extend({ access: accessAnswer.exactOptional() }),
+    async call(parts, request) {
+      const { devices } = parts.registry
+      const found = devices.get(request.device)
+      return { ...shown(found, parts), access: accessOf(devices.keyOf(found), new Date()) }
+    },
   }),
 
   disableDevice: operation({
@@ -67,7 +72,7 @@ export const deviceOperations = {
     role: 'operator',
     request: deviceRequest,
     answer: deviceAnswer,
-    call: ({ registry }, { device }) => registry.disableDevice(device),
+    call: ({ registry }, request) => registry.devices.change(request.device, { kind: 'disable' }),
   }),
 
   enableDevice: operation({
@@ -76,16 +81,112 @@ export const deviceOperations = {
     role: 'operator',
     request: deviceRequest,
     answer: deviceAnswer,
-    call: ({ registry }, { device }) => registry.enableDevice(device),
+    call: ({ registry }, request) => registry.devices.change(request.device, { kind: 'enable' }),
+  }),
+
+  quarantineDevice: operation({
+    summary: 'Let a device hear its commands and do nothing else; its connection ends, and it may come back.',
+    route: { method: 'POST', path: '/devices/{device}/quarantine' },
+    role: 'operator',
+    request: deviceRequest,
+    answer: deviceAnswer,
+    call: ({ registry }, request) => registry.devices.change(request.device, { kind: 'quarantine' }),
+  }),
+
+  releaseDevice: operation({
+    summary: 'End the quarantine of a device.',
+    route: { method: 'POST', path: '/devices/{device}/release' },
+    role: 'operator',
+    request: deviceRequest,
+    answer: deviceAnswer,
+    call: ({ registry }, request) => registry.devices.change(request.device, { kind: 'release' }),
+  }),
+
+  disconnectDevice: operation({
+    summary: 'End the connection of a device; it may come back at once.',
+    route: { method: 'POST', path: '/devices/{device}/disconnect' },
+    role: 'operator',
+    request: deviceRequest,
+    answer: deviceAnswer,
+    call: async ({ registry }, request) => registry.devices.disconnect(request.device),
   }),
 
   rotateDevice: operation({
-    summary: 'Give a device a new access secret; the old one stops working.',
+    summary: 'Give a device a new access secret; the old one stops working, at once or after a time.',
     route: { method: 'POST', path: '/devices/{device}/rotate' },
     role: 'operator',
-    request: deviceRequest,
+    request: z.strictObject({ device, overlapSeconds }),
     answer: deviceSecret,
-    call: async ({ registry }, { device }) => revealed(await registry.rotateSecret(device)),
+    async call({ registry }, { device: id, overlapSeconds: seconds }) {
+      return revealed(await registry.devices.rotate(id, seconds === undefined ? undefined : seconds * 1000))
+    },
+  }),
+
+  tagDevice: operation({
+    summary: 'Set and remove tags of a device.',
+    route: { method: 'PATCH', path: '/devices/{device}/tags' },
+    role: 'operator',
+    request: z.strictObject({
+      device,
+      set: z.array(tag).exactOptional().meta({ description: 'Each takes the place of all tags with its key.' }),
+      remove: z.array(z.string()).exactOptional().meta({ description: 'Keys.' }),
+    }),
+    answer: deviceAnswer,
+    call: ({ registry }, { device: id, set = [], remove = [] }) =>
+      registry.devices.change(id, { kind: 'tag', set, remove }),
+  }),
+
+  restrictDevice: operation({
+    summary:
+      'Say which topics the access key of a device reaches and where it may log in from; what is absent stays. Its connection ends, and it may come back.',
+    route: { method: 'PATCH', path: '/devices/{device}/access' },
+    role: 'operator',
+    request: z.strictObject({
+      device,
+      filterType: keyFilter.filterType.exactOptional(),
+      pubTopics: keyFilter.pubTopics.exactOptional(),
+      subTopics: keyFilter.subTopics.exactOptional(),
+      addresses: networks.exactOptional(),
+    }),
+    answer: accessAnswer,
+    async call({ registry }, { device: id, filterType, pubTopics, subTopics, addresses }) {
+      const { devices } = registry
+      const isFilter = filterType !== undefined || pubTopics !== undefined || subTopics !== undefined
+      const known = devices.keyOf(devices.get(id)).filter ?? OWN_TOPICS_ONLY
+      // The topics of one type mean nothing to another.
+      const before = filterType === undefined || filterType === known.filterType ? known : OWN_TOPICS_ONLY
+      const filter = {
+        filterType: filterType ?? before.filterType,
+        pubTopics: pubTopics ?? before.pubTopics,
+        subTopics: subTopics ?? before.subTopics,
+      }
+      const changed = await devices.change(id, {
+        kind: 'restrict',
+        ...(isFilter ? { filter } : {}),
+        ...(addresses === undefined ? {} : { addresses }),
+      })
+      return accessOf(devices.keyOf(changed), new Date())
+    },
+  }),
+
+  readmitDevice: operation({
+    summary: 'Let a device register again for a while, until it has logged in with what it got. It keeps its ID.',
+    route: { method: 'POST', path: '/devices/{device}/readmit' },
+    role: 'operator',
+    request: z.strictObject({ ...deviceRequest.shape, forSeconds }),
+    answer: deviceAnswer,
+    call: ({ registry }, request) => registry.readmitDevice(request.device, request.forSeconds),
+  }),
+
+  readmitDevices: operation({
+    summary: 'The same for every device with a tag.',
+    route: { method: 'POST', path: '/devices/readmit' },
+    role: 'operator',
+    request: z.strictObject({ tag: z.strictObject({ key: z.string(), value: z.string() }), forSeconds }),
+    answer: z.object({ readmitted: z.int() }),
+    async call({ registry }, request) {
+      return { readmitted: await registry.readmitDevices(request.tag, request.forSeconds) }
+    },
   }),
 
   deleteDevice: operation({
@@ -94,16 +195,6 @@ export const deviceOperations = {
     role: 'operator',
     request: deviceRequest,
     answer: deviceAnswer,
-    async call({ registry }, { device }) {
-      const found = await registry.getDevice(device)
-      await registry.deleteDevice(device)
-      return found
-    },
+    call: ({ registry }, request) => registry.devices.delete(request.device),
   }),
 }
-
-const revealed = ({ deviceId, accessKey, accessSecret }: DeviceCredentials): z.input<typeof deviceSecret> => ({
-  deviceId,
-  accessKey,
-  accessSecret: accessSecret.reveal(),
-})

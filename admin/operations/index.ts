@@ -1,17 +1,28 @@
 import type { z } from 'zod'
 import { accountOperations } from './accounts.ts'
+import { deviceChangeOperations } from './device-changes.ts'
+import { admissionOperations } from './admission.ts'
+import { backupOperations } from './backups.ts'
 import { deviceOperations } from './devices.ts'
+import { journalOperations } from './journal.ts'
 import type { Operation } from './operation.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
+import { signingKeyOperations } from './signing-keys.ts'
 import { tokenOperations } from './tokens.ts'
 
+export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
+export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
+export { MAX_ROWS_PER_PAGE } from './admission.ts'
+export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
+export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
 export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
-export type { TokenVerdict } from './tokens.ts'
+export type { SigningKeyAnswer } from './signing-keys.ts'
+export type { TokenSummary, TokenVerdict } from './tokens.ts'
 
 /**
  * Everything an operator can ask of a store or of the server that holds it, by name. The admin socket, its client, the
@@ -19,10 +30,15 @@ export type { TokenVerdict } from './tokens.ts'
  */
 export const operations = {
   ...tokenOperations,
+  ...signingKeyOperations,
   ...serviceKeyOperations,
   ...deviceOperations,
+  ...journalOperations,
   ...accountOperations,
+  ...deviceChangeOperations,
+  ...admissionOperations,
   ...serverOperations,
+  ...backupOperations,
 } as const satisfies Record<string, Operation>
 
 export type OperationName = keyof typeof operations

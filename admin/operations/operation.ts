@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { RegistryError, type Registry, type Role, type Signal } from '../../registry/index.ts'
+import { RegistryError, type DevicePresence, type Registry, type Role, type Signal } from '../../registry/index.ts'
+import type { BackupSummary } from './backups.ts'
 import type { ServerStatus } from './server.ts'
 
 /** Who asks, for the journal and the log. Whoever may open the socket file owns the machine's side of Mooring. */
@@ -20,10 +21,13 @@ export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
+  readonly backups: { create(to: string | undefined): Promise<BackupSummary> }
   /** Where people can reach the admin API of the running server; absent when none runs. */
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */
   readonly changed?: Signal<OperatorChange>
+  /** Whether a device is connected; absent when no broker runs. */
+  readonly presence?: (deviceId: string) => DevicePresence | undefined
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
@@ -45,6 +49,8 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly role: Role
   readonly request: Q
   readonly answer: A
+  /** How long the answer may take when it takes longer than others. */
+  readonly answerMs?: number
   /** @throws {RegistryError} when it is refused. */
   call(parts: OperatorParts, request: z.output<Q>, caller: Caller): Promise<z.input<A>>
 }

@@ -12,7 +12,14 @@ const rules = z.object({
 
 /** A service key without the hash of its secret. */
 const serviceKeySummary = z
-  .object({ name: z.string(), accessKey: z.string(), rules, createdAt: z.iso.datetime(), disabled: z.boolean() })
+  .object({
+    name: z.string(),
+    accessKey: z.string(),
+    rules,
+    addresses: filters.readonly().exactOptional(),
+    createdAt: z.iso.datetime(),
+    disabled: z.boolean(),
+  })
   .meta({ id: 'ServiceKey' })
 
 export type ServiceKeySummary = z.output<typeof serviceKeySummary>
@@ -30,11 +37,14 @@ export const serviceKeyOperations = {
         subscribe: filters.exactOptional(),
         deny: filters.exactOptional(),
       }),
+      addresses: filters
+        .exactOptional()
+        .meta({ description: 'Networks that it may log in from, such as 10.0.0.0/8; from anywhere when absent.' }),
       secret: z.string().exactOptional().meta({ description: 'Minted when absent.' }),
     }),
     answer: z.object({ name: z.string(), accessKey: z.string(), accessSecret: z.string() }),
     async call({ registry }, request) {
-      const credentials = await registry.createServiceKey(request)
+      const credentials = await registry.serviceKeys.create(request)
       return { ...credentials, accessSecret: credentials.accessSecret.reveal() }
     },
   }),
@@ -46,7 +56,7 @@ export const serviceKeyOperations = {
     request: nothing,
     answer: z.object({ keys: z.array(serviceKeySummary).readonly() }),
     async call({ registry }) {
-      const keys = await registry.listServiceKeys()
+      const keys = await registry.serviceKeys.list()
       return { keys: keys.map(summaryOf) }
     },
   }),
@@ -58,16 +68,24 @@ export const serviceKeyOperations = {
     request: z.strictObject({ key: z.string().meta({ description: 'Its name or its access key.' }) }),
     answer: z.object({ deleted: z.string() }),
     async call({ registry }, { key }) {
-      await registry.deleteServiceKey(key)
+      await registry.serviceKeys.delete(key)
       return { deleted: key }
     },
   }),
 }
 
-const summaryOf = ({ name, accessKey, rules: given, createdAt, disabled }: ServiceKey): ServiceKeySummary => ({
+const summaryOf = ({
   name,
   accessKey,
   rules: given,
+  addresses = [],
+  createdAt,
+  disabled,
+}: ServiceKey): ServiceKeySummary => ({
+  name,
+  accessKey,
+  rules: given,
+  ...(addresses.length === 0 ? {} : { addresses }),
   createdAt,
   disabled,
 })

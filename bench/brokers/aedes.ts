@@ -3,15 +3,31 @@ import { startChild } from '../children.ts'
 import { contestantScript } from '../places.ts'
 import type { Broker, BrokerPlace } from './broker.ts'
 
-/** Stock Aedes; `secrets` says what a login costs. */
+export interface AedesOptions {
+  /** What a login costs. @defaultValue 'remembered' */
+  readonly secrets?: 'remembered' | 'argon2'
+  /** A folder for aedes-persistence-level; in memory when it is missing. */
+  readonly store?: string
+}
+
+/** Stock Aedes. */
 export async function startAedes(
   name: string,
   { folder, core, devices, services }: BrokerPlace,
-  secrets: 'remembered' | 'argon2' = 'remembered',
+  { secrets = 'remembered', store }: AedesOptions = {},
 ): Promise<Broker> {
   const child = startChild({
     command: process.execPath,
-    args: [contestantScript('aedes'), '--devices', devices, '--services', services, '--secrets', secrets],
+    args: [
+      contestantScript('aedes'),
+      '--devices',
+      devices,
+      '--services',
+      services,
+      '--secrets',
+      secrets,
+      ...(store === undefined ? [] : ['--store', store]),
+    ],
     logFile: newPath(folder, 'aedes.log'),
     cores: [core],
   })

@@ -9,8 +9,13 @@ import { runCommand } from '../command.ts'
 import { findMosquitto } from '../machine.ts'
 import type { Broker, BrokerPlace } from './broker.ts'
 
-/** Debian's mosquitto with a password file, an ACL and no log. @returns undefined where it is not installed. */
-export async function startMosquitto(place: BrokerPlace): Promise<Broker | undefined> {
+/**
+ * Debian's mosquitto with a password file, an ACL and no log.
+ *
+ * @param store - a folder where it keeps its sessions: it writes them when it ends and reads them when it starts.
+ * @returns undefined where it is not installed.
+ */
+export async function startMosquitto(place: BrokerPlace, store?: string): Promise<Broker | undefined> {
   const mosquitto = findMosquitto()
   if (mosquitto === undefined) return undefined
   const { folder, core } = place
@@ -28,6 +33,7 @@ export async function startMosquitto(place: BrokerPlace): Promise<Broker | undef
       'set_tcp_nodelay true',
       'max_queued_messages 0',
       'log_dest none',
+      ...(store === undefined ? [] : ['persistence true', `persistence_location ${store}/`]),
       '',
     ].join('\n'),
   )

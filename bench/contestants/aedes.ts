@@ -1,7 +1,10 @@
 // Stock Aedes as its own documentation starts it, with a login and an ACL that do what Mooring's do. A process of its
-// own: `--devices FILE --services FILE` with lines of `client-id user password`, `--secrets remembered|argon2`.
+// own: `--devices FILE --services FILE` with lines of `client-id user password`, `--secrets remembered|argon2`, and
+// `--store DIR` for aedes-persistence-level.
 import { Aedes, type AuthenticateError, type Client } from 'aedes'
+import AsyncLevelPersistence from 'aedes-persistence-level/asyncPersistence.js'
 import { argon2id, hash, verify } from 'argon2'
+import { Level } from 'level'
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -26,7 +29,12 @@ const accountOf = new WeakMap<Client, Account>()
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { devices: { type: 'string' }, services: { type: 'string' }, secrets: { type: 'string' } },
+    options: {
+      devices: { type: 'string' },
+      services: { type: 'string' },
+      secrets: { type: 'string' },
+      store: { type: 'string' },
+    },
   })
   const checkFor = values.secrets === 'argon2' ? hashed : remembered
   for (const [clientId = '', user = '', secret = ''] of readLines(values.devices)) {
@@ -35,11 +43,12 @@ async function main(): Promise<void> {
   for (const [, user = '', secret = ''] of readLines(values.services).slice(0, 1)) {
     accounts.set(user, { clientId: undefined, prefix: 'losant/', check: await checkFor(user, secret) })
   }
-  await listen()
+  await listen(values.store)
 }
 
-async function listen(): Promise<void> {
+async function listen(store: string | undefined): Promise<void> {
   const broker = await Aedes.createBroker({
+    ...(store === undefined ? {} : { persistence: new AsyncLevelPersistence(new Level(store)) }),
     authenticate(client, user, password, done) {
       void authenticate(client, user ?? '', String(password), (known) => done(known ? null : refusal(), known))
     },

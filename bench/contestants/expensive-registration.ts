@@ -5,17 +5,7 @@ import { parseArgs } from 'node:util'
 import { createRegistrationApp, listenHttp } from '../../registration/index.ts'
 import { Credentials } from '../../registry/credentials.ts'
 import { HashGate, hashesAtOnce } from '../../registry/hash-gate.ts'
-import {
-  AccessControl,
-  Accounts,
-  Registry,
-  RegistrationTokens,
-  Secret,
-  TL_GENERATOR,
-  type Log,
-} from '../../registry/index.ts'
-import { LoginThrottle } from '../../registry/login-throttle.ts'
-import { RegistryStore } from '../../registry/store.ts'
+import { openRegistry, Secret, TL_GENERATOR, type Log } from '../../registry/index.ts'
 import { openDatabase } from '../../storage/index.ts'
 
 class ExpensiveCredentials extends Credentials {
@@ -31,28 +21,23 @@ const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () 
 
 await main()
 
-const now = (): Date => new Date()
-
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: 'string' } } })
   const database = await openDatabase(values.data ?? '')
-  const store = new RegistryStore(database)
-  await store.open()
-  const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? availableParallelism())
-  const tokens = await RegistrationTokens.create(new Secret('b'.repeat(64)), 'bench')
-  const credentials = new ExpensiveCredentials(new HashGate(hashesAtOnce(threads), 10_000))
-  const registry = new Registry({
-    store,
-    tokens,
-    credentials,
-    accounts: await Accounts.open({ database, passwords: credentials, now }),
-    throttle: new LoginThrottle(),
-    acl: new AccessControl('losant', 'own'),
+  const poolThreads = Number(process.env['UV_THREADPOOL_SIZE'] ?? availableParallelism())
+  const registry = await openRegistry(database, {
+    registrationSecret: new Secret('b'.repeat(64)),
+    registrationIssuer: 'bench',
     recipe: TL_GENERATOR,
+    topicRoot: 'losant',
+    deviceTopics: 'own',
+    poolThreads,
+    loginQueue: 10_000,
+    credentials: new ExpensiveCredentials(new HashGate(hashesAtOnce(poolThreads), 10_000)),
     log: quiet,
-    now,
   })
   const app = createRegistrationApp({ registry, readiness: () => [], log: quiet }).callback()
   const { address } = await listenHttp({ address: { host: '127.0.0.1', port: 0 }, app, log: quiet })
-  process.stdout.write(`token ${await tokens.issue(CLAIMS, new Date())}\nlistening on ${address.port}\n`)
+  const { token } = await registry.tokens.create(CLAIMS)
+  process.stdout.write(`token ${token}\nlistening on ${address.port}\n`)
 }

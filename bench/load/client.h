@@ -24,13 +24,13 @@ static struct {
   const char *host;
   int port;
   int n, cwin, srcs, hold, keepalive, offset, hold_churn;
-  const char *id, *user, *pass, *creds, *sub_creds, *topic, *label, *between, *during, *pidfile;
+  const char *id, *user, *pass, *creds, *sub_creds, *topic, *label, *between, *only, *during, *pidfile;
   enum wire_kind wire;
   int pid, core;
   int pubs, subs, qos, window, size;
   double rate, warm, dur, idle_timeout;
   long msgs;
-  bool json, clean, quiet, wrongpass, ws_per_packet;
+  bool json, clean, keep, quiet, wrongpass, ws_per_packet;
 } o = {.mode = M_CONNECT, .host = "127.0.0.1", .port = 1883, .n = 1000, .cwin = 64, .srcs = 8,
        .keepalive = 60, .id = "dev%06d", .topic = "losant/%s/state", .pubs = 0, .subs = 0, .qos = 0,
        .window = 20, .size = 100, .warm = 1, .dur = 5, .msgs = 10000, .clean = true,

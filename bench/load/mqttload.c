@@ -53,7 +53,7 @@ static void run_flow(void) {
     if (i < o.pubs) c->topic = subst(o.topic, i, c->id);
     else if (o.mode == M_FANIN) c->topic = subst(o.topic, i, "+");
     else c->topic = conns[o.mode == M_PAIRS ? i - o.pubs : 0].topic;
-    if (i < o.pubs) make_tpl(c);
+    if (i < o.pubs) make_tpl(c); else c->clean = !o.keep;
   }
   connect_range(0, nconns, 60);
   if (n_up < nconns) die("only %ld of %d connected (rc4 %ld rc5 %ld)", n_up, nconns, rc_count[4], rc_count[5]);
@@ -101,6 +101,10 @@ static void run_flow(void) {
       o.pubs, o.subs, (double)m_deliv / secs, (double)m_pub / secs, (unsigned long)lost, (unsigned long)g_dup, (unsigned long)g_reorder, h_pct(&hlat, 50), h_pct(&hlat, 99), h_pct(&hlat, 99.9),
       m_deliv ? cpu * 1e6 / (double)m_deliv : 0.0, cpu / secs * 100, (c1 - c0) / secs * 100);
   disconnect_range(0, nconns);
+  if (!o.keep) return;
+  /* leave nothing behind: a clean connect ends the stored sessions */
+  auto_sub = false; for (int i = o.pubs; i < nconns; i++) conns[i].clean = true;
+  connect_range(o.pubs, nconns, 10); disconnect_range(o.pubs, nconns);
 }
 
 int main(int argc, char **argv) {
@@ -114,11 +118,11 @@ int main(int argc, char **argv) {
 #define STR(s, f) if (!strcmp(k, s)) { if (!v) die("%s needs a value", k); o.f = v; i++; continue; }
 #define INT(s, f) if (!strcmp(k, s)) { if (!v) die("%s needs a value", k); o.f = atoi(v); i++; continue; }
 #define DBL(s, f) if (!strcmp(k, s)) { if (!v) die("%s needs a value", k); o.f = atof(v); i++; continue; }
-    FLAG("--json", json) FLAG("--quiet", quiet) FLAG("--wrong-pass", wrongpass) FLAG("--ws-per-packet", ws_per_packet)
+    FLAG("--json", json) FLAG("--quiet", quiet) FLAG("--wrong-pass", wrongpass) FLAG("--ws-per-packet", ws_per_packet) FLAG("--keep", keep)
     if (!strcmp(k, "--tls")) { o.wire = W_TLS; continue; }
     if (!strcmp(k, "--ws")) { o.wire = W_WS; continue; }
     STR("--host", host) INT("--port", port) INT("--n", n) INT("--cwin", cwin) INT("--srcs", srcs) INT("--hold", hold) INT("--keepalive", keepalive) INT("--offset", offset)
-    STR("--id", id) STR("--user", user) STR("--pass", pass) STR("--creds", creds) STR("--sub-creds", sub_creds) STR("--during", during) STR("--topic", topic) STR("--label", label) STR("--between", between) STR("--pidfile", pidfile)
+    STR("--id", id) STR("--user", user) STR("--pass", pass) STR("--creds", creds) STR("--sub-creds", sub_creds) STR("--during", during) STR("--topic", topic) STR("--label", label) STR("--between", between) STR("--only", only) STR("--pidfile", pidfile)
     INT("--pid", pid) INT("--core", core) INT("--pubs", pubs) INT("--subs", subs) INT("--qos", qos) INT("--window", window) INT("--size", size) DBL("--rate", rate) DBL("--warm", warm) DBL("--time", dur) DBL("--idle-timeout", idle_timeout)
     if (!strcmp(k, "--msgs")) { if (!v) die("--msgs needs a value"); o.msgs = atol(v); i++; continue; }
     die("unknown option %s", k);

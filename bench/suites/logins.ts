@@ -53,7 +53,7 @@ export const logins: Suite = {
 }
 
 const aedesWithArgon2 = (bench: Bench): Promise<Broker> =>
-  startAedes(ARGON2, { ...placeOf(bench), devices: bench.fleet.firstDevices(ARGON2_DEVICES) }, 'argon2')
+  startAedes(ARGON2, { ...placeOf(bench), devices: bench.fleet.firstDevices(ARGON2_DEVICES) }, { secrets: 'argon2' })
 
 async function logIn({ cores, fleet }: Bench, { name, mqttPort, pid }: Broker): Promise<LoadResult> {
   const n = name === ARGON2 ? ARGON2_DEVICES : RETURNING

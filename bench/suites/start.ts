@@ -1,7 +1,5 @@
-import { newPath, type Bench } from '../bench.ts'
-import { runMooring, startMooring } from '../brokers/mooring.ts'
-import { runCommand } from '../command.ts'
-import { contestantScript } from '../places.ts'
+import { startMooring } from '../brokers/mooring.ts'
+import { makeLargeStore } from '../large-store.ts'
 import { memoryOf } from '../process-memory.ts'
 import { Tally } from '../tally.ts'
 import type { Suite } from './suite.ts'
@@ -17,7 +15,8 @@ export const start: Suite = {
   title: 'Start on a store of 100,000 devices',
   async run(bench) {
     const tally = new Tally()
-    const data = await fill(bench)
+    bench.say('a store of 100,000 devices is made')
+    const { data } = await makeLargeStore(bench.folder, { devices: DEVICES })
     for (let repeat = 1; repeat <= bench.repeats; repeat++) {
       bench.say(`start, repeat ${repeat}`)
       const server = await startMooring({ data, folder: bench.folder })
@@ -37,13 +36,4 @@ export const start: Suite = {
       ],
     }
   },
-}
-
-async function fill({ folder, say }: Bench): Promise<string> {
-  say('a store of 100,000 devices is made')
-  const data = newPath(folder, 'large-data')
-  // The folder is the product's own: what belongs to a new one is in it before the devices come.
-  await runMooring(['token', 'create', '--data', data])
-  await runCommand(process.execPath, [contestantScript('fill-store'), '--data', data, '--devices', String(DEVICES)])
-  return data
 }

@@ -1,6 +1,6 @@
 import { PacketType } from './packet-type.ts'
 import { LimitExceeded, ProtocolError } from './protocol-error.ts'
-import type { ProtocolVersion } from './protocol-version.ts'
+import { MQTT_3_1_1, type ProtocolVersion } from './protocol-version.ts'
 
 /** Where a packet is in the read buffer. Made once for each connection and filled anew for each packet. */
 export class FixedHeader {
@@ -85,4 +85,10 @@ export function checkFlags(header: FixedHeader, version: ProtocolVersion): void 
   if (((version.allowedFlags[header.type]! >> header.flags) & 1) === 0) {
     throw new ProtocolError('reserved bits of the fixed header are set')
   }
+}
+
+/** [MQTT-3.1.0-1] */
+export function checkFirst(header: FixedHeader): void {
+  if (header.type !== PacketType.CONNECT) throw new ProtocolError('the first packet is not CONNECT')
+  checkFlags(header, MQTT_3_1_1)
 }

@@ -10,7 +10,7 @@ import type { ReceivedIds } from './received-ids.ts'
 import type { RetainedMessages } from './retained-messages.ts'
 import { readEntry } from './session-queue.ts'
 import { subscriptionOf, type Sessions } from './sessions.ts'
-import type { Entry, StoredSession, StoredSubscription } from './stored-session.ts'
+import type { StoredSession, StoredSubscription } from './stored-session.ts'
 
 /** All that Aedes reads of a client. */
 export interface WithId {
@@ -125,7 +125,7 @@ export abstract class AedesContract implements AedesPersistence {
     const session = this.memory.sessions.get(client.id)
     if (session === undefined || messageId === undefined) return Promise.reject(new Error('no such packet'))
     const isRelease = cmd === 'pubrel' || !brokerId
-    const entry = isRelease ? session.findByMessageId(messageId) : this.#findEntry(session, brokerId, brokerCounter)
+    const entry = isRelease ? session.findByMessageId(messageId) : session.findByNumber(brokerId, brokerCounter)
     if (entry === undefined) return Promise.reject(new Error('no such packet'))
     if (isRelease) return this.memory.queues.release(session, entry)
     session.assign(entry, messageId)
@@ -161,15 +161,6 @@ export abstract class AedesContract implements AedesPersistence {
       yield await readEntry(this.memory.messages, entry)
       entry = this.memory.queues.next(session, entry.sequence)
     }
-  }
-
-  #findEntry(session: StoredSession, brokerId: string, brokerCounter: number): Entry | undefined {
-    const message = this.memory.messages.find(
-      brokerId,
-      brokerCounter,
-      ({ sequence }) => session.find(sequence) !== undefined,
-    )
-    return message === undefined ? undefined : session.find(message.sequence)
   }
 
   // ---- QoS 2 from a client

@@ -37,8 +37,9 @@ export interface PersistenceCounters {
   readonly retainedMessages: number
   readonly retainedBytes: number
   readonly commits: number
-  /** Messages that a session had no room for, retained messages included. */
-  readonly refusedMessages: number
+  /** Messages that a session had no room for. */
+  readonly refusedQueued: number
+  readonly refusedRetained: number
   /** Messages whose time had passed before they were sent. */
   readonly expiredMessages: number
 }
@@ -123,7 +124,8 @@ export class DurablePersistence extends AedesContract {
       retainedMessages: this.memory.retained.size,
       retainedBytes: this.memory.retained.bytes,
       commits: this.#writer.commits,
-      refusedMessages: this.memory.queues.refused + this.memory.retained.refused,
+      refusedQueued: this.memory.queues.refused,
+      refusedRetained: this.memory.retained.refused,
       expiredMessages: this.memory.queues.expired,
     }
   }

@@ -7,7 +7,9 @@ export { persistenceDefaults, type PersistenceOptions } from './limits.ts'
 export type { QueuedPacket, QueuedPubrel } from './queued-packet.ts'
 export type { EnqueueTarget } from './queues.ts'
 export type { SessionQueue } from './session-queue.ts'
-export { NO_ID, Stage, type Entry, type Live, type StoredSubscription } from './stored-session.ts'
+export { NO_ID, Stage } from './progress.ts'
+export { PersistenceAudit } from './store-audit.ts'
+export type { Entry, Live, StoredSubscription } from './stored-session.ts'
 
 /** The broker id of a start: later starts sort after earlier ones, and so do the messages that they queued. */
 export const brokerIdOf = (bootNumber: number): string => String(bootNumber).padStart(12, '0')

@@ -24,6 +24,17 @@ const SETTLED = Promise.resolve()
 /** How long an acknowledgement may wait for a commit to go with: the message of one that is lost is sent once more. */
 const SOON_MS = 20
 
+/** How long what somebody will wait for later may wait for others: each commit costs an fsync. */
+const SHORTLY_MS = 5
+
+/**
+ * After a commit that many waited for the next one waits for them: most of them send on when they are answered, and one
+ * fsync for all is better than two for half of them each. With more than this there are enough of them.
+ */
+const MANY = 32
+const ENOUGH = 256
+const GATHER_MS = 1
+
 /**
  * Gathers what the broker's memory has to write, and puts it into the next commit: all messages as one record, and one
  * record for each session whose queue moved.
@@ -37,10 +48,23 @@ export class Journal {
   #values: (Buffer | undefined)[] = []
   #moved = new Set<StoredSession>()
   #next: Promise<void> | undefined
+  /** How many have asked for it. */
+  #asked = 0
+  /** The commit before it, and how many had asked for that. */
+  #writing: Promise<unknown> | undefined
+  #answering = 0
+  /** Ends the wait of {@link #gather}. */
+  #gathered: (() => void) | undefined
+  /** So many are enough to end it. */
+  #expected = 0
   readonly #open = new Set<Promise<void>>()
   /** The last commit that was begun, while it is on its way. */
   #last: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #shortTimer: NodeJS.Timeout | undefined
+  /** For whoever wants to know of a commit that has not been begun; `#begun` tells them. */
+  #shortly: Promise<void> | undefined
+  #begun: ((commit: Promise<void>) => void) | undefined
   /** What a failed commit held, by key: what was said last. */
   readonly #again = new Map<string, readonly [key: Buffer, value: Buffer | undefined]>()
 
@@ -69,12 +93,27 @@ export class Journal {
   /** Resolves once all that was said so far is on disk. All who ask before it is put together share one promise. */
   get commit(): Promise<void> {
     this.#next ??= this.#begin()
+    this.#asked += 1
+    if (this.#asked >= this.#expected) this.#gathered?.()
     return this.#next
   }
 
   /** Resolves once all that was said before is on disk; says nothing itself. */
   get settled(): Promise<void> {
     return this.#next ?? this.#last ?? SETTLED
+  }
+
+  /** As {@link commit}, which begins when somebody asks for it, or in a moment. */
+  get shortly(): Promise<void> {
+    if (this.#next !== undefined) return this.#next
+    this.#shortTimer ??= setTimeout(() => this.hurry(), SHORTLY_MS)
+    this.#shortly ??= new Promise((resolve) => (this.#begun = resolve))
+    return this.#shortly
+  }
+
+  /** Somebody waits now for what was asked for {@link shortly}. */
+  hurry(): void {
+    if (this.#shortly !== undefined) this.commit.catch(() => {})
   }
 
   /** What was said goes with the next commit, and makes one of its own when there is none for a while. */
@@ -89,36 +128,61 @@ export class Journal {
 
   /** Resolves when nothing that was begun is unfinished. */
   async idle(): Promise<void> {
-    if (this.#timer !== undefined) this.commit.catch(() => {})
+    if (this.#timer !== undefined || this.#shortTimer !== undefined) this.commit.catch(() => {})
     while (this.#open.size > 0) await Promise.allSettled(this.#open)
   }
 
   #begin(): Promise<void> {
     clearTimeout(this.#timer)
+    clearTimeout(this.#shortTimer)
     this.#timer = undefined
+    this.#shortTimer = undefined
     let group: Group | undefined
-    const commit = this.#parts.writer
-      .join((operations) => {
+    const join = (): Promise<void> =>
+      this.#parts.writer.join((operations) => {
         this.#next = undefined
+        this.#writing = commit
+        this.#answering = this.#asked
+        this.#asked = 0
         group = this.#take()
         this.#write(group, operations)
       })
-      .then(
-        () => this.#stored(group),
-        (error: unknown) => {
-          this.#failed(group)
-          throw error
-        },
-      )
+    const before = this.#answering < MANY ? undefined : this.#writing
+    const commit = (before === undefined ? join() : this.#gather(before).then(join)).then(
+      () => this.#stored(group),
+      (error: unknown) => {
+        this.#failed(group)
+        throw error
+      },
+    )
+    this.#begun?.(commit)
+    this.#begun = undefined
+    this.#shortly = undefined
     this.#open.add(commit)
     this.#last = commit
     // Also handles a failure that nobody waits for.
     const finished = (): void => {
       this.#open.delete(commit)
       if (this.#last === commit) this.#last = undefined
+      if (this.#writing === commit) this.#writing = undefined
     }
     commit.then(finished, finished)
     return commit
+  }
+
+  /** Until those who asked for the commit before have asked again, or a moment has passed. */
+  async #gather(before: Promise<unknown>): Promise<void> {
+    const answered = this.#answering
+    await before.catch(() => {})
+    this.#expected = Math.min(this.#asked + answered, ENOUGH)
+    if (this.#asked >= this.#expected) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#gathered = resolve
+      timer = setTimeout(resolve, GATHER_MS)
+    })
+    clearTimeout(timer)
+    this.#gathered = undefined
   }
 
   #take(): Group {
@@ -146,7 +210,10 @@ export class Journal {
   #failed(given: Group | undefined): void {
     // The writer may fail before it asks what is to be written.
     const group = given ?? this.#take()
-    if (given === undefined) this.#next = undefined
+    if (given === undefined) {
+      this.#next = undefined
+      this.#asked = 0
+    }
     for (const [n, key] of group.keys.entries()) this.#again.set(key.toString('latin1'), [key, group.values[n]])
     for (const session of group.sessions) this.#moved.add(session)
     if (group.sealed === undefined) return

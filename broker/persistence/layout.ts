@@ -12,9 +12,11 @@ import type { StoreLevel } from '../../storage/index.ts'
  * id can be another's prefix.
  */
 export class Room {
+  readonly name: string
   readonly #prefix: Buffer
 
   constructor(name: string) {
+    this.name = name
     this.#prefix = Buffer.from(`!${name}!`)
   }
 
@@ -52,7 +54,7 @@ export class Room {
   }
 }
 
-const SESSION_DIGITS = 8
+export const SESSION_DIGITS = 8
 
 /** The session number in a key that {@link Room.ofSession} made. */
 export const sessionIn = (key: string): number => Number.parseInt(key.slice(0, SESSION_DIGITS), 16)

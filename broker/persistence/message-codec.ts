@@ -1,3 +1,4 @@
+import { sameBytes } from '../codec/index.ts'
 import { readSequence, writeSequence } from './layout.ts'
 import type { Qos } from '../aedes-internals.d.ts'
 
@@ -149,6 +150,18 @@ export function targetsAt(bytes: Buffer, at: number): Target[] {
   })
 }
 
+/** Of the message that was decoded last: what waits for a session has mostly one topic. */
+let lastTopic = ''
+let lastTopicBytes: Buffer = Buffer.alloc(0)
+
+function topicAt(bytes: Buffer, from: number, end: number): string {
+  const length = end - from
+  if (length === lastTopicBytes.length && sameBytes(bytes, from, lastTopicBytes, length)) return lastTopic
+  lastTopicBytes = Buffer.from(bytes.subarray(from, end))
+  lastTopic = lastTopicBytes.toString()
+  return lastTopic
+}
+
 /** The payload is a part of `bytes`, not a copy. */
 export function decode(bytes: Buffer, at: number): StoredPacket {
   const flags = bytes[at + AT.flags]!
@@ -156,7 +169,7 @@ export function decode(bytes: Buffer, at: number): StoredPacket {
   const end = at + sizeAt(bytes, at)
   let from = at + HEADER_BYTES + TARGET_BYTES * bytes.readUInt32BE(at + AT.targets) + bytes[at + AT.brokerIdBytes]!
   const topicEnd = from + bytes.readUInt16BE(at + AT.topicBytes)
-  const topic = bytes.toString('utf8', from, topicEnd)
+  const topic = topicAt(bytes, from, topicEnd)
   from = topicEnd
   let properties: StoredPacket['properties']
   if ((flags & PROPERTIES) !== 0) {

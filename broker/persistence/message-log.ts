@@ -85,11 +85,12 @@ export interface MessageLogParts {
 /** About how much is rewritten at a time. */
 const REWRITE_BYTES = 1_048_576
 
-const FIRST_BYTES = 4096
+const LEAST_BYTES = 4096
 
 /** The messages that sessions wait for: appended in commits, read from memory or disk, dropped when nobody waits. */
 export class MessageLog {
   readonly #parts: MessageLogParts
+  /** Of those that came with RETAIN, by what Aedes numbers them with: whether one of them will be sent is asked. */
   readonly #byBroker = new Map<string, Map<number, Message>>()
   /** Stored segments whose bytes are in memory, the oldest first. */
   readonly #cached = new Set<Segment>()
@@ -97,6 +98,8 @@ export class MessageLog {
   #cachedBytes = 0
   #sequence: number
   #open: Segment | undefined
+  /** Commits are as large as the ones before them, more or less. */
+  #likelyBytes = 0
   /** Stored segments that are less than half wanted. */
   readonly #sparse = new Set<Segment>()
   #storedBytes = 0
@@ -113,8 +116,7 @@ export class MessageLog {
   append(prepared: Prepared, targets: readonly Target[]): Message {
     const sequence = ++this.#sequence
     const size = sizeWith(prepared, targets.length)
-    this.#open ??= new Segment(rooms.messages.ofSequence(sequence), Buffer.allocUnsafeSlow(FIRST_BYTES), 0, false)
-    const segment = this.#open
+    const segment = (this.#open ??= this.#begin(sequence))
     const at = segment.size
     const bytes = withRoom(segment, size)
     segment.size += size
@@ -128,8 +130,13 @@ export class MessageLog {
       brokerCounter: packet.brokerCounter ?? 0,
     })
     segment.messages.push(message)
-    this.#index(message)
+    if (packet.retain === true) this.#index(message)
     return message
+  }
+
+  #begin(sequence: number): Segment {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(LEAST_BYTES, this.#likelyBytes))
+    return new Segment(rooms.messages.ofSequence(sequence), bytes, 0, false)
   }
 
   /** Ends the commit's segment, which is not changed any more. Its bytes are what is to be written. */
@@ -137,6 +144,7 @@ export class MessageLog {
     const segment = this.#open
     if (segment?.bytes === undefined) return undefined
     this.#open = undefined
+    this.#likelyBytes = Math.ceil(segment.size * 1.25)
     // A buffer that was made for more is let go with the commit.
     const spare = segment.bytes.length - segment.size
     const bytes = segment.bytes.subarray(0, segment.size)
@@ -221,7 +229,6 @@ export class MessageLog {
       segment.messages.push(message)
       message.wanted = wanted(message, targetsAt(bytes, at))
       if (message.wanted === 0) continue
-      this.#index(message)
       segment.wanted += message.size
       this.messages++
       this.bytes += message.size
@@ -258,8 +265,8 @@ export class MessageLog {
     this.#parts.onUnwanted(segment)
   }
 
-  /** The message that Aedes gave this number; `accepts` chooses among several. */
-  find(brokerId: string, brokerCounter: number, accepts: (message: Message) => boolean): Message | undefined {
+  /** The message of this start that was published with RETAIN and this number; `accepts` chooses among several. */
+  findRetained(brokerId: string, brokerCounter: number, accepts: (message: Message) => boolean): Message | undefined {
     let message = this.#byBroker.get(brokerId)?.get(brokerCounter)
     while (message !== undefined && !accepts(message)) message = message.twin
     return message

@@ -6,8 +6,9 @@ import { readRoom, readSequence, rooms } from './layout.ts'
 import type { PersistenceOptions } from './limits.ts'
 import { prepare, sizeWith, targetsAt, type GivenPacket, type Target } from './message-codec.ts'
 import type { Message, MessageLog, Segment } from './message-log.ts'
+import { NO_ID, Stage } from './progress.ts'
 import type { Sessions } from './sessions.ts'
-import { NO_ID, Stage, type Entry, type StoredSession } from './stored-session.ts'
+import type { Entry, StoredSession } from './stored-session.ts'
 
 /** A session that a message is for. */
 export interface EnqueueTarget {
@@ -66,7 +67,7 @@ export class Queues {
       }
     }
     if (chosen.length === 0) return false
-    for (const { target, live } of chosen) if (live !== undefined) target!.messageId = live.reserve(target!.qos)
+    for (const { target, live } of chosen) if (live !== undefined) target!.messageId = live.reserve()
     const message = messages.append(prepared, written)
     for (const session of chosen) {
       const { qos, messageId } = session.target!

@@ -1,9 +1,10 @@
 import type { Journal } from './journal.ts'
 import { decode } from './message-codec.ts'
 import type { Located, Message, MessageLog } from './message-log.ts'
+import { NO_ID } from './progress.ts'
 import type { QueuedPacket, QueuedPubrel } from './queued-packet.ts'
 import type { Queues } from './queues.ts'
-import { NO_ID, type Entry, type Live, type StoredSession } from './stored-session.ts'
+import type { Entry, Live, StoredSession } from './stored-session.ts'
 
 export interface SessionQueueParts {
   readonly session: StoredSession
@@ -47,12 +48,11 @@ export class SessionQueue {
     return queues.next(session, sequence)
   }
 
-  /** Whether a message that Aedes gave this number waits. */
-  holds(brokerId: string | null, brokerCounter: number): boolean {
+  /** Whether a message waits that was published with RETAIN and this number. */
+  holdsRetained(brokerId: string | null, brokerCounter: number): boolean {
     const { messages, session } = this.#parts
-    return (
-      messages.find(brokerId ?? '', brokerCounter, ({ sequence }) => session.find(sequence) !== undefined) !== undefined
-    )
+    const isOurs = ({ sequence }: Message): boolean => session.find(sequence) !== undefined
+    return messages.findRetained(brokerId ?? '', brokerCounter, isOurs) !== undefined
   }
 
   /** At once when its bytes are in memory. */
@@ -73,6 +73,16 @@ export class SessionQueue {
 
   claimed(): Promise<void> {
     return this.#parts.journal.commit
+  }
+
+  /** As {@link claimed}, but nobody waits for it yet. */
+  claimedShortly(): Promise<void> {
+    return this.#parts.journal.shortly
+  }
+
+  /** Now somebody does. */
+  hurry(): void {
+    this.#parts.journal.hurry()
   }
 
   /** It was not sent after all. */
@@ -117,7 +127,7 @@ export function readEntry(
 
 function packetAt({ bytes, at }: Located, { qos, messageId }: Entry, message: Message): QueuedPacket {
   const { topic, payload, retain, properties, messageExpiry } = decode(bytes, at)
-  return {
+  const packet: QueuedPacket = {
     cmd: 'publish',
     topic,
     payload,
@@ -127,6 +137,10 @@ function packetAt({ bytes, at }: Located, { qos, messageId }: Entry, message: Me
     brokerId: message.brokerId,
     brokerCounter: message.brokerCounter,
     messageId: messageId === NO_ID ? undefined : messageId,
+  }
+  if (properties === undefined && messageExpiry === undefined) return packet
+  return {
+    ...packet,
     ...(properties === undefined ? {} : { properties }),
     ...(messageExpiry === undefined ? {} : { messageExpiry }),
   }

@@ -1,6 +1,6 @@
-import { readSequence, writeSequence } from './layout.ts'
 import type { Target } from './message-codec.ts'
 import type { Message } from './message-log.ts'
+import { NO_ID, readProgress, Stage, writeProgress } from './progress.ts'
 import type { Qos, Subscription } from '../aedes-internals.d.ts'
 
 /** A subscription with what MQTT 5 adds to it. */
@@ -12,17 +12,6 @@ export interface StoredSubscription extends Subscription {
   readonly subscriptionIdentifier?: number
 }
 
-/** How far a message has come on its way to one session. */
-export const Stage = {
-  QUEUED: 0,
-  /** It has a packet id; whether it arrived is not known. */
-  SENT: 1,
-  /** QoS 2: PUBREC came. The message is not needed any more, its packet id is. */
-  RELEASED: 2,
-  DONE: 3,
-} as const
-export type Stage = (typeof Stage)[keyof typeof Stage]
-
 /** A message's place in one session's queue. */
 export interface Entry {
   readonly sequence: number
@@ -33,14 +22,10 @@ export interface Entry {
   stage: Stage
 }
 
-const STAGES = Object.values(Stage)
-
-export const NO_ID = -1
-
 /** The connection of a session, as far as its queue needs it. */
 export interface Live {
   /** @returns the packet id with which a message is sent as soon as it is stored, or {@link NO_ID} when it has to wait. */
-  reserve(qos: Qos): number
+  reserve(): number
   /** The message for which this id was reserved was not stored. */
   takenBack(packetId: number): void
 }
@@ -107,6 +92,13 @@ export class StoredSession {
     return entry?.sequence === sequence && entry.stage !== Stage.DONE ? entry : undefined
   }
 
+  /** The place of a message that Aedes gave this number. It has no index, since our connections do not ask. */
+  findByNumber(brokerId: string, brokerCounter: number): Entry | undefined {
+    return this.#entries.find(
+      ({ message }) => message?.brokerCounter === brokerCounter && message.brokerId === brokerId,
+    )
+  }
+
   findByMessageId(messageId: number): Entry | undefined {
     return this.#byMessageId.get(messageId)
   }
@@ -170,11 +162,7 @@ export class StoredSession {
     for (const { message } of this.#entries) if (message !== undefined) yield message
   }
 
-  /**
-   * What of the queue is done, in bytes: a sequence u64 up to which everything is, and a u32 count of exceptions of 11
-   * bytes: sequence u64, stage u8, packet id u16. A session has few of them, since only so many messages are on their
-   * way at once.
-   */
+  /** What of the queue is done. A session has few exceptions, since only so many messages are on their way at once. */
   progress(): Buffer {
     const exceptions: Entry[] = []
     for (let at = this.#head; at < this.#entries.length; at++) {
@@ -182,30 +170,16 @@ export class StoredSession {
       if (entry.sequence > this.#reached) break
       if (entry.stage !== Stage.DONE) exceptions.push(entry)
     }
-    const bytes = Buffer.allocUnsafe(12 + 11 * exceptions.length)
-    writeSequence(bytes, this.#reached, 0)
-    bytes.writeUInt32BE(exceptions.length, 8)
-    let at = 12
-    for (const { sequence, stage, messageId } of exceptions) {
-      writeSequence(bytes, sequence, at)
-      bytes[at + 8] = stage
-      bytes.writeUInt16BE(Math.max(messageId, 0), at + 9)
-      at += 11
-    }
-    return bytes
+    return writeProgress({ reached: this.#reached, exceptions })
   }
 
   // ---- taking it up again after a start
 
   restoreProgress(bytes: Buffer): void {
-    this.#reached = readSequence(bytes, 0)
-    this.#restoreFrom = this.#reached
-    this.#restoring = new Map()
-    for (let at = 12; at < bytes.length; at += 11) {
-      const stage = STAGES[bytes[at + 8] ?? 0] ?? Stage.QUEUED
-      const messageId = stage === Stage.QUEUED ? NO_ID : bytes.readUInt16BE(at + 9)
-      this.#restoring.set(readSequence(bytes, at), { stage, messageId })
-    }
+    const { reached, exceptions } = readProgress(bytes)
+    this.#reached = reached
+    this.#restoreFrom = reached
+    this.#restoring = new Map(exceptions.map(({ sequence, ...left }) => [sequence, left]))
   }
 
   /** @returns whether the session waits for this message, which was for it. */

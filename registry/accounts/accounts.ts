@@ -1,3 +1,4 @@
+import { ChangeQueue } from '../change-queue.ts'
 import type { Credentials } from '../credentials.ts'
 import { RegistryError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
@@ -29,12 +30,11 @@ export class Accounts {
   readonly #passwords: AccountsParts['passwords']
   readonly #now: () => Date
   readonly #accounts: SmallRoom<Account>
-  /** Changes of accounts, one after the other: each reads what the one before wrote. */
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #changes = new ChangeQueue()
 
   private constructor({ database, passwords, now }: AccountsParts) {
-    this.sessions = new AdminSessions(database, now)
-    this.apiTokens = new ApiTokens(database, now)
+    this.sessions = new AdminSessions(database, this.#changes, now)
+    this.apiTokens = new ApiTokens(database, this.#changes, now)
     this.setupCode = new SetupCode(now)
     this.replays = new Replays(database, now)
     this.#database = database
@@ -54,8 +54,9 @@ export class Accounts {
     return this.#accounts.size === 0
   }
 
+  /** By their names. */
   list(): Account[] {
-    return this.#accounts.values()
+    return this.#accounts.values().toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   find(name: string): Account | undefined {
@@ -64,12 +65,12 @@ export class Accounts {
 
   /** @throws {RegistryError} `ERR_CONFLICT` when the name is taken, `ERR_INPUT_INVALID`. */
   create(request: { name: string; password: string; role: Role }): Promise<Account> {
-    return this.#change(() => this.#create(request))
+    return this.#changes.run(() => this.#create(request))
   }
 
   /** The account that a setup code is good for. @throws {RegistryError} `ERR_CREDENTIALS_INVALID` and those of `create`. */
   setUp(request: { code: string; name: string; password: string }): Promise<Account> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const { code, name, password } = request
       if (!this.setupCode.isRight(code)) {
         throw new RegistryError(
@@ -90,7 +91,7 @@ export class Accounts {
    * @throws {RegistryError} `ERR_NOT_FOUND`, `ERR_INPUT_INVALID`.
    */
   setPassword(name: string, password: string, keptSession?: string): Promise<Account> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const account = this.#known(name)
       const passwordHash = await this.#passwords.hashChosen(chosenPassword(password))
       return await this.#update({ ...account, passwordHash, passwordChangedAt: this.#now().toISOString() }, keptSession)
@@ -99,7 +100,7 @@ export class Accounts {
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`; `ERR_CONFLICT` when nobody would be left with the role admin. */
   setRole(name: string, role: Role): Promise<Account> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const account = this.#known(name)
       if (role !== 'admin') this.#checkNotLast(account)
       return await this.#update({ ...account, role })
@@ -108,7 +109,7 @@ export class Accounts {
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`; `ERR_CONFLICT` when nobody would be left with the role admin. */
   remove(name: string): Promise<Account> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const account = this.#known(name)
       this.#checkNotLast(account)
       await commit(this.#database, [this.#accounts.delete(name), ...this.sessions.endOf(name)])
@@ -143,8 +144,13 @@ export class Accounts {
     address: string
   }): Promise<{ account: Account; token: Secret }> {
     const { name, password, address } = request
-    const account = await this.verify(name, password)
-    return { account, token: await this.sessions.begin(name, address) }
+    const { passwordHash } = await this.verify(name, password)
+    return await this.#changes.run(async () => {
+      // In the turn of those who change passwords and end sessions: what was right a moment ago may not be now.
+      const account = this.#accounts.get(name)
+      if (account?.passwordHash !== passwordHash) throw loginRefused()
+      return { account, token: await this.sessions.begin(name, address) }
+    })
   }
 
   /** @throws as `logIn` does. */
@@ -154,7 +160,7 @@ export class Accounts {
     // The record may have changed meanwhile.
     const account = this.#accounts.get(name)
     if (!isRight || account === undefined || account.passwordHash !== asked?.passwordHash) {
-      throw new RegistryError('ERR_CREDENTIALS_INVALID', 'Unknown name or wrong password.')
+      throw loginRefused()
     }
     return account
   }
@@ -191,10 +197,7 @@ export class Accounts {
     if (role !== 'admin' || others.length > 0) return
     throw new RegistryError('ERR_CONFLICT', `${name} is the last account with the role admin; make another one first.`)
   }
-
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const change = this.#lastChange.then(work)
-    this.#lastChange = change.catch(() => {})
-    return change
-  }
 }
+
+const loginRefused = (): RegistryError =>
+  new RegistryError('ERR_CREDENTIALS_INVALID', 'Unknown name or wrong password.')

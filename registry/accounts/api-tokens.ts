@@ -1,3 +1,4 @@
+import type { ChangeQueue } from '../change-queue.ts'
 import { RegistryError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import type { RegistryDatabase } from '../store.ts'
@@ -30,13 +31,16 @@ const SCOPE = /^(?:\*|[a-z][a-z0-9-]*)(?::read)?$/
 const USED_EVERY_MS = 5 * 60 * 1000
 const MAX_API_TOKENS = 1000
 
+/** Their changes take turns: one that is used while it is revoked must not come back. */
 export class ApiTokens {
   readonly #database: RegistryDatabase
+  readonly #changes: ChangeQueue
   readonly #now: () => Date
   readonly #room: SmallRoom<ApiTokenRecord>
 
-  constructor(database: RegistryDatabase, now: () => Date) {
+  constructor(database: RegistryDatabase, changes: ChangeQueue, now: () => Date) {
     this.#database = database
+    this.#changes = changes
     this.#now = now
     this.#room = new SmallRoom(database, 'api-tokens')
   }
@@ -46,13 +50,21 @@ export class ApiTokens {
   }
 
   /** @throws {RegistryError} `ERR_CONFLICT` when the name is taken, `ERR_INPUT_INVALID`. */
-  async create(request: {
+  create(request: {
     name: string
     role: Role
     scopes: readonly string[]
     expiresInSeconds?: number
   }): Promise<{ token: Secret; record: ApiToken }> {
-    const { name, role, scopes, expiresInSeconds } = request
+    return this.#changes.run(() => this.#create(request))
+  }
+
+  async #create({
+    name,
+    role,
+    scopes,
+    expiresInSeconds,
+  }: Parameters<ApiTokens['create']>[0]): ReturnType<ApiTokens['create']> {
     checkName('An API token', name)
     this.#checkScopes(scopes)
     if (this.#room.get(name) !== undefined) {
@@ -82,11 +94,13 @@ export class ApiTokens {
   }
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
-  async revoke(name: string): Promise<void> {
-    if (this.#room.get(name) === undefined) {
-      throw new RegistryError('ERR_NOT_FOUND', `There is no API token ${JSON.stringify(name)}.`)
-    }
-    await commit(this.#database, [this.#room.delete(name)])
+  revoke(name: string): Promise<void> {
+    return this.#changes.run(async () => {
+      if (this.#room.get(name) === undefined) {
+        throw new RegistryError('ERR_NOT_FOUND', `There is no API token ${JSON.stringify(name)}.`)
+      }
+      await commit(this.#database, [this.#room.delete(name)])
+    })
   }
 
   /** The token that this text is, unless it has expired. */
@@ -98,11 +112,19 @@ export class ApiTokens {
   }
 
   async used(name: string): Promise<void> {
+    if (!this.#isDue(name)) return
+    await this.#changes.run(async () => {
+      const record = this.#room.get(name)
+      if (record === undefined || !this.#isDue(name)) return
+      await commit(this.#database, [this.#room.put(name, { ...record, lastUsedAt: this.#now().toISOString() })])
+    })
+  }
+
+  /** Whether its use has not been written down for a while. */
+  #isDue(name: string): boolean {
     const record = this.#room.get(name)
-    const now = this.#now()
-    if (record === undefined) return
-    if (record.lastUsedAt !== undefined && now.getTime() - Date.parse(record.lastUsedAt) < USED_EVERY_MS) return
-    await commit(this.#database, [this.#room.put(name, { ...record, lastUsedAt: now.toISOString() })])
+    if (record === undefined) return false
+    return record.lastUsedAt === undefined || this.#now().getTime() - Date.parse(record.lastUsedAt) >= USED_EVERY_MS
   }
 
   #hasExpired({ expiresAt }: ApiToken): boolean {

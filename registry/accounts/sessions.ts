@@ -1,3 +1,4 @@
+import type { ChangeQueue } from '../change-queue.ts'
 import type { RegistryDatabase } from '../store.ts'
 import type { Secret } from '../secret.ts'
 import { digestOf, mintOpaque } from './opaque.ts'
@@ -24,14 +25,19 @@ const SEEN_EVERY_MS = 5 * 60 * 1000
 /** One more ends the oldest. */
 const MAX_SESSIONS_OF_ACCOUNT = 20
 
-/** Sessions of accounts, under the digests of what their holders show. */
+/**
+ * Sessions of accounts, under the digests of what their holders show. Their changes take turns with those of accounts: one
+ * that is used while it ends must not come back.
+ */
 export class AdminSessions {
   readonly #database: RegistryDatabase
+  readonly #changes: ChangeQueue
   readonly #now: () => Date
   readonly #room: SmallRoom<AdminSession>
 
-  constructor(database: RegistryDatabase, now: () => Date) {
+  constructor(database: RegistryDatabase, changes: ChangeQueue, now: () => Date) {
     this.#database = database
+    this.#changes = changes
     this.#now = now
     this.#room = new SmallRoom(database, 'admin-sessions')
   }
@@ -40,7 +46,7 @@ export class AdminSessions {
     return this.#room.open()
   }
 
-  /** @returns what its holder shows from now on. */
+  /** In the turn of the account. @returns what its holder shows from now on. */
   async begin(account: string, address: string): Promise<Secret> {
     const token = mintOpaque()
     const now = this.#now().toISOString()
@@ -59,17 +65,19 @@ export class AdminSessions {
   /** Puts off its end. */
   async seen(token: string): Promise<void> {
     const digest = digestOf(token)
-    const session = this.#room.get(digest)
-    const now = this.#now()
-    if (session === undefined || now.getTime() - Date.parse(session.lastSeenAt) < SEEN_EVERY_MS) return
-    await commit(this.#database, [this.#room.put(digest, { ...session, lastSeenAt: now.toISOString() })])
+    if (!this.#isDue(digest)) return
+    await this.#changes.run(async () => {
+      const session = this.#room.get(digest)
+      if (session === undefined || !this.#isDue(digest)) return
+      await commit(this.#database, [this.#room.put(digest, { ...session, lastSeenAt: this.#now().toISOString() })])
+    })
   }
 
   async end(token: string): Promise<void> {
-    await commit(this.#database, [this.#room.delete(digestOf(token))])
+    await this.#changes.run(() => commit(this.#database, [this.#room.delete(digestOf(token))]))
   }
 
-  /** What ends every session of an account, except the one that `kept` belongs to. */
+  /** In the turn of the account: what ends every session of it, except the one that `kept` belongs to. */
   endOf(account: string, kept?: string): Change[] {
     const keptDigest = kept === undefined ? undefined : digestOf(kept)
     return this.#room
@@ -81,6 +89,12 @@ export class AdminSessions {
   /** When the session ends by itself if it is not used again. */
   expiryOf({ createdAt, lastSeenAt }: AdminSession): Date {
     return new Date(Math.min(Date.parse(createdAt) + LONGEST_MS, Date.parse(lastSeenAt) + IDLE_MS))
+  }
+
+  /** Whether its use has not been written down for a while. */
+  #isDue(digest: string): boolean {
+    const session = this.#room.get(digest)
+    return session !== undefined && this.#now().getTime() - Date.parse(session.lastSeenAt) >= SEEN_EVERY_MS
   }
 
   #isOver(session: AdminSession): boolean {

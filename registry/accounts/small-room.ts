@@ -1,5 +1,6 @@
-import { StoreUnavailable, type WriteOperation } from '../../storage/index.ts'
-import { RegistryError } from '../errors.ts'
+import { keepOpen } from '../../storage/index.ts'
+import type { WriteOperation } from '../../storage/index.ts'
+import { StoreWrites } from '../store-writes.ts'
 import type { RegistryDatabase } from '../store.ts'
 
 /** One record as it will be, on disk and in memory. */
@@ -22,9 +23,7 @@ export class SmallRoom<V> {
 
   /** Resolves when its records are in memory. */
   async open(): Promise<void> {
-    // A database that is opened anew after a failed write leaves its sublevels closed.
-    this.#database.level.on('open', () => void this.#sublevel.open().catch(() => {}))
-    await this.#sublevel.open()
+    await keepOpen(this.#database.level, [this.#sublevel])
     for (const [key, record] of await this.#sublevel.iterator().all()) this.#records.set(key, record)
   }
 
@@ -62,13 +61,6 @@ export class SmallRoom<V> {
 
 /** All of `changes` or none, on disk and then in memory. @throws {RegistryError} `ERR_STORE_UNAVAILABLE`. */
 export async function commit({ writer }: RegistryDatabase, changes: readonly Change[]): Promise<void> {
-  if (changes.length === 0) return
-  try {
-    await writer.write(changes.map(({ operation }) => operation))
-  } catch (cause) {
-    if (!(cause instanceof StoreUnavailable)) throw cause
-    const message = 'The store cannot be written at present. Try again later.'
-    throw new RegistryError('ERR_STORE_UNAVAILABLE', message, { cause })
-  }
+  await new StoreWrites(writer).write(changes.map(({ operation }) => operation))
   for (const change of changes) change.apply()
 }

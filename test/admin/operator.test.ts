@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOperator, type ServerStatus } from '../../admin/index.ts'
 import { RegistryError } from '../../registry/index.ts'
+import { A_BACKUP } from './fake-operator.ts'
 import { aDevice, aRegistry } from '../support/registry.ts'
 
 const STATUS: ServerStatus = {
@@ -14,11 +15,12 @@ const STATUS: ServerStatus = {
   connectedClients: 2,
   listeners: { mqtt: '127.0.0.1:1883' },
 }
+const backups = { create: async (to: string | undefined) => ({ ...A_BACKUP, file: to ?? A_BACKUP.file }) }
 const URLS = { url: 'https://broker.example/api/register-device', mqtt: 'mqtts://broker.example:8883' }
 
 async function anOperator(t: Parameters<typeof aRegistry>[0]) {
   const registry = await aRegistry(t)
-  return { registry, operator: createOperator({ registry, status: () => STATUS }) }
+  return { registry, operator: createOperator({ registry, backups, status: () => STATUS }) }
 }
 
 const refusal = (code: string) => (error: unknown) => error instanceof RegistryError && error.code === code
@@ -111,7 +113,29 @@ test('a device is found by either id, disabled, enabled, rotated and deleted', a
 test('the status is asked for anew each time', async (t) => {
   const registry = await aRegistry(t)
   let connectedClients = 0
-  const operator = createOperator({ registry, status: () => ({ ...STATUS, connectedClients: ++connectedClients }) })
+  const operator = createOperator({
+    registry,
+    backups,
+    status: () => ({ ...STATUS, connectedClients: ++connectedClients }),
+  })
   assert.equal((await operator.status()).connectedClients, 1)
   assert.equal((await operator.status()).connectedClients, 2)
+})
+
+const callers = [
+  { kind: 'account', name: 'mia', address: '10.0.0.1' },
+  { kind: 'api-token', name: 'nightly', address: '10.0.0.1' },
+] as const
+for (const caller of callers) {
+  test(`where a backup goes is not for an ${caller.kind} to choose`, async (t) => {
+    const registry = await aRegistry(t)
+    const operator = createOperator({ registry, backups, status: () => STATUS }, caller)
+    await assert.rejects(operator.createBackup({ to: '/elsewhere' }), refusal('ERR_INPUT_INVALID'))
+    assert.deepEqual(await operator.createBackup(), A_BACKUP)
+  })
+}
+
+test('a shell chooses where a backup goes', async (t) => {
+  const { operator } = await anOperator(t)
+  assert.equal((await operator.createBackup({ to: '/elsewhere' })).file, '/elsewhere')
 })

@@ -240,6 +240,51 @@ test('a lagging session: every identifier that a client has seen is on disk befo
   for (const payload of seen) assert.ok(dups.includes(`t=${payload} qos 1 dup`), `${payload} without DUP`)
 })
 
+test('a client that acknowledges gets identifiers ahead: nothing leaves before its own is on disk, and a crash puts no more than the window under way', async (t) => {
+  const { broker, level } = await watchedBroker(t)
+  await away(broker, 'away')
+  const publisher = await mute(broker, 'publisher')
+  for (const n of numbers(600)) await publish(publisher, 't', n, { qos: 1 })
+  const opened = new EventEmitter()
+  const back = await mute(broker, 'away', { clean: false })
+  const acknowledge = (from: number): void => {
+    for (const { cmd, messageId = 0 } of back.received.slice(from)) {
+      if (cmd === 'publish') back.send({ cmd: 'puback', messageId })
+    }
+  }
+  let heard = 0
+  while (back.messages.length < 300) {
+    await hearCount(back, back.messages.length + 1)
+    acknowledge(heard)
+    heard = back.received.length
+  }
+
+  level.gate = async () => void (await once(opened, 'open'))
+  for (let quiet = 0; quiet < 20; quiet += 1) {
+    await turns(5)
+    if (back.received.length > heard) quiet = 0
+    acknowledge(heard)
+    heard = back.received.length
+  }
+  const seen = back.messages.length
+  assert.ok(seen < 600, 'messages leave while nothing gets to the disk')
+  const next = await nextBroker(t, broker)
+  const silent = await mute(next, 'away', { clean: false })
+  level.gate = () => undefined
+  opened.emit('open')
+  await hearCount(silent, 64)
+  await silent.ping()
+  assert.equal(silent.messages.length, 64, 'more than the window')
+  await leave(silent)
+
+  const reading = await reader(next, 'away', { clean: false })
+  await hearMessage(reading, '599')
+  const dups = new Set(heardBy(reading).filter((words) => words.endsWith('dup')))
+  for (const payload of reading.messages) {
+    if (Number(payload) < seen) assert.ok(dups.has(`t=${payload} qos 1 dup`), `${payload} without DUP`)
+  }
+})
+
 test('order is kept over four restarts', async (t) => {
   let { broker } = await watchedBroker(t)
   await away(broker, 'away')

@@ -44,9 +44,9 @@ test('a demo that fails half-way says where, closes its server and keeps nothing
   let closed = 0
   const { start, configs } = watched(async (config, parts): Promise<RunningServer> => {
     const server = await startServer(config, parts)
-    const { token } = await server.operator.createToken({ url: 'u', mqtt: 'm' })
+    const created = await server.operator.createToken({ url: 'u', mqtt: 'm' })
     const operator = fakeOperator({
-      createToken: async () => ({ token: `${token.slice(0, -4)}AAAA`, payload: {} }),
+      createToken: async () => ({ ...created, token: `${created.token.slice(0, -4)}AAAA` }),
       createServiceKey: (request) => server.operator.createServiceKey(request),
     })
     return {

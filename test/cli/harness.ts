@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { createOperator, listenAdmin, type Operator } from '../../admin/index.ts'
 import { runCli, type CliContext } from '../../cli/index.ts'
 import type { TestContext } from 'node:test'
+import { Backups } from '../../upkeep/index.ts'
 import { openStore } from '../../open-store.ts'
 import { aFolder } from '../support/folder.ts'
 import { memoryLog } from '../support/log.ts'
@@ -33,6 +34,7 @@ export async function run(argv: readonly string[], parts: CliParts & { cwd: stri
     startServer: unexpected('startServer'),
     serve: unexpected('serve'),
     onInterrupt: () => () => {},
+    packagedFiles: { names: () => ['LICENSE'], read: (name) => `text of ${name}` },
     ...others,
   })
   return { code, stdout, stderr }
@@ -56,7 +58,14 @@ export async function aListeningFolder(t: TestContext, operator: Operator): Prom
 /** `openLocal` as the program has it: the real store of the data folder. */
 export const openRealStore: CliContext['openLocal'] = async (config) => {
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
-  return { operator: createOperator({ registry, status: noStatus }), close: () => database.close() }
+  const backups = await Backups.open(database, '1.2.3')
+  return {
+    operator: createOperator({ registry, backups, status: noStatus }),
+    close: async () => {
+      await registry.close()
+      await database.close()
+    },
+  }
 }
 
 function noStatus(): never {

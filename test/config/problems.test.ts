@@ -170,8 +170,8 @@ const warned: readonly { env: Record<string, string>; says: RegExp }[] = [
     env: { MOORING_LISTEN_MQQT: 'x' },
     says: /^MOORING_LISTEN_MQQT: no setting has this variable; it is ignored; did you mean MOORING_LISTEN_MQTT\?$/,
   },
-  { env: { MOORING_SECRET: 'x' }, says: /did you mean MOORING_REGISTRATION_SECRET\?$/ },
-  { env: { MOORING_SECRET_FILE: 'x' }, says: /did you mean MOORING_REGISTRATION_SECRET_FILE\?$/ },
+  { env: { MOORING_REGISTRATION_SECRT: 'x' }, says: /did you mean MOORING_REGISTRATION_SECRET\?$/ },
+  { env: { MOORING_REGISTRATION_SECRT_FILE: 'x' }, says: /did you mean MOORING_REGISTRATION_SECRET_FILE\?$/ },
   { env: { MOORING_PIZZA: 'x' }, says: /^MOORING_PIZZA: no setting has this variable; it is ignored$/ },
 ]
 for (const { env, says } of warned) {

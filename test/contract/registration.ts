@@ -28,7 +28,10 @@ async function refuses(t: TestContext, door: RegistrationDoor, bad: BadRequest):
     assert.equal(reply.status, bad.status, reply.text)
     if (typeof bad.error === 'string') assert.equal(error, bad.error)
     else assert.match(String(error), bad.error)
-    assert.deepEqual(Object.keys(others), ['code'])
+    assert.deepEqual(Object.keys(others), ['code', 'retryable', 'serverTime'])
+    assert.equal(others['retryable'], false)
+    const serverTime = Date.parse(String(others['serverTime']))
+    assert.ok(Math.abs(serverTime - Date.parse(String(reply.headers.date))) <= 1000)
     assert.equal(reply.headers['access-control-allow-origin'], '*')
     assert.deepEqual(await door.manufacturerIds(), before)
 

@@ -48,8 +48,8 @@ test('a first start that is cut off at any step is begun again by the next, with
 
     const second = await open(folder)
     assert.equal(second.database.created, false)
-    assert.equal((await second.registry.getDevice('A1-0001')).id, credentials.deviceId)
-    await second.registry.verifyToken(token)
+    assert.equal(second.registry.devices.get('A1-0001').id, credentials.deviceId)
+    await second.registry.tokens.verify(token)
     await second.database.close()
   }
 })

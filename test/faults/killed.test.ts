@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { DurablePersistence } from '../../broker/persistence/index.ts'
 import { openDatabase, type Durability } from '../../storage/index.ts'
+import { verifyStore } from '../../upkeep/index.ts'
 import { startChild } from '../support/child.ts'
 import { aFolder } from '../support/folder.ts'
 import { memoryLog } from '../support/log.ts'
@@ -34,6 +35,7 @@ async function killOften(
 
     const report = reported(reportPath)
     await afterwards(folder, report)
+    await looksSound(folder, durability)
     const database = await openDatabase(folder)
     try {
       const persistence = new DurablePersistence({ database, log: memoryLog() })
@@ -46,6 +48,13 @@ async function killOften(
     }
   }
   return []
+}
+
+/** What a kill leaves is no damage. Without an fsync a cut may lose anything. */
+async function looksSound(folder: string, durability: Durability): Promise<void> {
+  const configured = new Set(['registration-secret', 'registration-issuer'])
+  const { damages, faults } = await verifyStore({ folder, configured })
+  if (durability === 'always') assert.deepEqual([damages, faults], [[], []])
 }
 
 test(`nothing acknowledged is lost, doubled or out of order after ${KILLS} kills`, async (t) => {

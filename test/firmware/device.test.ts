@@ -30,7 +30,7 @@ const filesLike = (file: string): string[] =>
 const NOWHERE = 'mqtt://127.0.0.1:1'
 
 for (const { name, skip, aDevice } of samples) {
-  describe(`the ${name} device`, { skip, timeout: 30_000, concurrency: 4 }, () => {
+  describe(`the ${name} device`, { skip, timeout: 180_000, concurrency: 4 }, () => {
     const finalAnswers: { name: string; answer: Answer; words: RegExp }[] = [
       {
         name: 'a device that is registered already',

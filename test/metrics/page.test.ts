@@ -93,13 +93,30 @@ test('the numbers are those of the sources', async () => {
     mooring_messages_received_total: 2,
     mooring_messages_sent_total: 3,
     mooring_messages_dropped_total: 4,
+    mooring_sessions: 33,
+    mooring_subscriptions: 34,
+    mooring_queued_messages: 35,
+    mooring_queued_bytes: 36,
+    mooring_retained_messages: 37,
+    mooring_retained_bytes: 38,
+    'mooring_messages_not_kept_total{reason="queue_full"}': 39,
+    'mooring_messages_not_kept_total{reason="retained_full"}': 40,
+    'mooring_messages_not_kept_total{reason="expired"}': 41,
+    mooring_sessions_expired_total: 42,
     'mooring_registrations_total{result="created"}': 24,
     'mooring_registrations_total{result="exists"}': 25,
     'mooring_registrations_total{result="bad_token"}': 26,
+    'mooring_registrations_total{result="not_in_allowlist"}': 0,
+    'mooring_registrations_total{result="pending"}': 0,
+    'mooring_registrations_total{result="refused"}': 0,
+    'mooring_registrations_total{result="undecided"}': 0,
     'mooring_registrations_total{result="missing_id"}': 27,
     'mooring_registrations_total{result="bad_request"}': 28,
     'mooring_registrations_total{result="busy"}': 29,
     'mooring_registrations_total{result="fault"}': 30,
+    'mooring_registrations_total{result="returned"}': 50,
+    'mooring_registrations_total{result="exhausted"}': 51,
+    'mooring_registrations_total{result="rate_limited"}': 52,
     mooring_hash_backlog_seconds: 31,
     mooring_store_commits_total: 32,
   })
@@ -115,6 +132,17 @@ test('scrapes at the same time see the same numbers, and a later one the later n
   }
   clients = 3
   assert.equal(samplesOf(await textOf(page)).get('mooring_clients_connected'), 3)
+})
+
+test('the time of the last backup is told from the first one on', async () => {
+  const name = 'mooring_backup_last_success_timestamp_seconds'
+  let last: Date | undefined
+  const page = thePage({ sources: someSources({ lastBackup: () => last }) })
+  assert.doesNotMatch(await textOf(page), new RegExp(name))
+  for (const time of ['2026-01-02T03:04:05Z', '2026-02-03T04:05:06Z']) {
+    last = new Date(time)
+    assert.equal(samplesOf(await textOf(page)).get(name), Date.parse(time) / 1000)
+  }
 })
 
 test('writes to the store are timed when they succeed and counted when they fail, and the caller notices nothing', async () => {

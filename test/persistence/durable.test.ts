@@ -29,7 +29,7 @@ for (const { what, options } of bounds) {
     }
     assert.deepEqual(await queued(subject.persistence, 'slow'), ['1', '2', '3'])
     assert.deepEqual(await queued(subject.persistence, 'other'), ['4', '5'])
-    assert.equal(subject.persistence.counters().refusedMessages, 2)
+    assert.equal(subject.persistence.counters().refusedQueued, 2)
     assert.equal(subject.log.lines.filter(({ event }) => event === 'queue-full').length, 1, 'said once')
 
     await subject.persistence.outgoingUpdate({ id: 'slow' }, { ...(await first(subject, 'slow')), messageId: 1 })

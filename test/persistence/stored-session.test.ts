@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Message, Segment } from '../../broker/persistence/message-log.ts'
-import { NO_ID, StoredSession } from '../../broker/persistence/stored-session.ts'
+import { NO_ID } from '../../broker/persistence/progress.ts'
+import { StoredSession } from '../../broker/persistence/stored-session.ts'
 
 const segment = new Segment(Buffer.from('key'), undefined, 0, true)
 const message = (sequence: number): Message =>

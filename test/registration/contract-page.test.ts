@@ -14,8 +14,11 @@ const rows = page
   .map((row) => row.replaceAll(/ +/g, ' '))
 
 test('docs/contract.md names every refusal of a request with its status', () => {
-  const { ERR_BUSY, ERR_STORE_UNAVAILABLE } = httpStatusFor
-  for (const [code, status] of Object.entries({ ...requestStatusFor, ERR_BUSY, ERR_STORE_UNAVAILABLE })) {
+  const { ERR_BUSY, ERR_STORE_UNAVAILABLE, ERR_TOKEN_REVOKED, ERR_TOKEN_EXHAUSTED } = httpStatusFor
+  const { ERR_TOKEN_NOT_FOR_DEVICE, ERR_RATE_LIMITED } = httpStatusFor
+  const registry = { ERR_BUSY, ERR_STORE_UNAVAILABLE, ERR_TOKEN_REVOKED, ERR_TOKEN_EXHAUSTED }
+  const refusals = { ...requestStatusFor, ...registry, ERR_TOKEN_NOT_FOR_DEVICE, ERR_RATE_LIMITED }
+  for (const [code, status] of Object.entries(refusals)) {
     assert.ok(
       rows.some((row) => row.startsWith(`| ${status} | \`${code}\` |`)),
       `no row for ${status} ${code}`,
@@ -27,10 +30,11 @@ test('docs/contract.md holds the frozen answers, in the order in which they are 
   const door = await aDoor(t)
   const register = async (manufacturerId: string, token: string): Promise<string> => {
     const reply = await ask(door, { body: JSON.stringify({ manufacturerId, token }) })
-    return `| ${reply.status} | \`${JSON.stringify(jsonOf(reply)).replaceAll('":', '": ').replaceAll(',"', ', "')}\` |`
+    const { retryable: _retryable, serverTime: _serverTime, ...frozen } = jsonOf(reply)
+    return `| ${reply.status} | \`${JSON.stringify(frozen).replaceAll('":', '": ').replaceAll(',"', ', "')}\` |`
   }
   await register('A1', validToken())
   const given = [await register('', 'x'), await register('A1', 'x'), await register('A1', validToken())]
-  const written = rows.flatMap((row) => /\| 403 \| `[^`]+` \|/.exec(row) ?? [])
+  const written = rows.flatMap((row) => /\| 403 \| `\{[^`]+` \|/.exec(row) ?? [])
   assert.deepEqual(written, given)
 })

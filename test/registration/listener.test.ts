@@ -18,7 +18,8 @@ const hello = (_request: IncomingMessage, response: ServerResponse): void => voi
 const refusal = (status: number): RegExp =>
   new RegExp(
     `^HTTP/1\\.1 ${status} [^]*Content-Type: application/json\\r\\nCache-Control: no-store\\r\\n` +
-      'X-Content-Type-Options: nosniff\\r\\n[^]*Connection: close\\r\\n(?:[^]*\\r\\n)?\\r\\n\\{"error":"[^"]+","code":"ERR_[A-Z_]+"\\}$',
+      'X-Content-Type-Options: nosniff\\r\\n(?=[^]*Date: \\w{3}, )[^]*Connection: close\\r\\n(?:[^]*\\r\\n)?\\r\\n\\{"error":"[^"]+","code":"ERR_[A-Z_]+",' +
+      `"retryable":${status === 408},"serverTime":"[^"]+"\\}$`,
     'i',
   )
 
@@ -310,8 +311,11 @@ test('the answer to a bad client is JSON that says what is wrong', async (t) => 
   const client = await aRawClient(t, await aDoor(t))
   client.socket.write('garbage\r\n\r\n')
   const [, body = ''] = (await client.closed()).split('\r\n\r\n')
-  assert.deepEqual(jsonOf({ status: 400, headers: {}, text: body }), {
+  const { serverTime, ...others } = jsonOf({ status: 400, headers: {}, text: body })
+  assert.deepEqual(others, {
     error: 'This is not an HTTP request.',
     code: 'ERR_REQUEST_MALFORMED',
+    retryable: false,
   })
+  assert.match(String(serverTime), /^\d{4}-.*Z$/)
 })

@@ -56,7 +56,7 @@ export async function aSecureDoor(t: TestContext): Promise<RegistrationDoor> {
 }
 
 async function manufacturerIdsOf(registry: Registry): Promise<string[]> {
-  return (await registry.listDevices({ limit: 1000 })).map((device) => device.manufacturerId)
+  return (await registry.devices.list({ filter: {}, limit: 1000 })).devices.map((device) => device.manufacturerId)
 }
 
 /** A connection that says exactly what it is told to. */

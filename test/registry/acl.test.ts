@@ -8,6 +8,7 @@ import {
   filterProblem,
   topicProblem,
   type DevicePrincipal,
+  type KeyFilter,
   type ServicePrincipal,
   type ServiceRules,
 } from '../../registry/index.ts'
@@ -194,4 +195,67 @@ test('whatever filter a device is granted, it selects no topic of another device
     ),
     { numRuns: 500 },
   )
+})
+
+const filtered = (filter: KeyFilter): DevicePrincipal => ({ ...device, filter })
+const all = filtered({ filterType: 'all', pubTopics: [], subTopics: [] })
+const white = filtered({ filterType: 'whitelist', pubTopics: ['plant/+/in'], subTopics: ['plant/#'] })
+const black = filtered({ filterType: 'blacklist', pubTopics: ['secret/#', `losant/${id}/b`], subTopics: ['secret/#'] })
+const wide = filtered({ filterType: 'whitelist', pubTopics: ['#'], subTopics: ['#', '+/+/state'] })
+
+test('no filter of a key opens the topics of another device or of the server', () => {
+  for (const principal of [all, white, black, wide]) {
+    for (const topic of [`losant/${other}/state`, 'losant', 'losant/x', '$SYS/x', '$share/g/plant/a']) {
+      assert.equal(own.mayPublish(principal, topic), false, topic)
+      assert.equal(own.maySubscribe(principal, topic), false, topic)
+      assert.equal(own.mayReceive(principal, topic), false, topic)
+    }
+    assert.equal(own.maySubscribe(principal, 'losant/#'), false)
+    assert.equal(own.maySubscribe(principal, `losant/+/state`), false)
+  }
+})
+
+test('the filter of a key opens what lies beyond the topic root, and leaves the own topics of its device', () => {
+  const cases: [DevicePrincipal, topic: string, publishes: boolean, hears: boolean][] = [
+    [device, 'plant/a/in', false, false],
+    [all, 'plant/a/in', true, true],
+    [white, 'plant/a/in', true, true],
+    [white, 'plant/a/out', false, true],
+    [white, 'else', false, false],
+    [black, 'plant/a/in', true, true],
+    [black, 'secret/plans', false, false],
+    [black, `losant/${id}/b`, false, true],
+    [black, `losant/${id}/c`, true, true],
+    [wide, 'plant/a/in', true, true],
+  ]
+  for (const [principal, topic, publishes, hears] of cases) {
+    assert.equal(own.mayPublish(principal, topic), publishes, topic)
+    assert.equal(own.mayReceive(principal, topic), hears, topic)
+    assert.equal(own.maySubscribe(principal, topic), hears, topic)
+  }
+  for (const principal of [all, white, wide]) {
+    assert.equal(own.mayPublish(principal, `losant/${id}/a`), true)
+    assert.equal(own.maySubscribe(principal, `losant/${id}/#`), true)
+  }
+  assert.equal(own.maySubscribe(white, 'plant/a/#'), true)
+  assert.equal(own.maySubscribe(white, '#'), false)
+  assert.equal(own.maySubscribe(black, 'secret/a/#'), false)
+  assert.equal(own.maySubscribe(black, '#'), true, 'and each delivery is asked about')
+})
+
+test('a quarantined device hears its commands and nothing else, whatever its key may reach', () => {
+  for (const acl of [own, narrow]) {
+    for (const principal of [device, all, wide]) {
+      const quarantined: DevicePrincipal = { ...principal, quarantined: true }
+      const command = `losant/${id}/command`
+      assert.equal(acl.maySubscribe(quarantined, command), true)
+      assert.equal(acl.mayReceive(quarantined, command), true)
+      for (const topic of [command, `losant/${id}/state`, 'plant/a'])
+        assert.equal(acl.mayPublish(quarantined, topic), false)
+      for (const topic of [`losant/${id}/state`, `losant/${id}/#`, `losant/${id}/+`, 'plant/a', '#']) {
+        assert.equal(acl.maySubscribe(quarantined, topic), false, topic)
+        assert.equal(acl.mayReceive(quarantined, topic), false, topic)
+      }
+    }
+  }
 })

@@ -45,7 +45,7 @@ test('a rotated secret works and the old one does not, cached or not', async (t)
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
   await login(registry, device)
-  const { accessSecret } = await registry.rotateSecret(device.deviceId)
+  const { accessSecret } = await registry.devices.rotate(device.deviceId)
   await assert.rejects(login(registry, device), refusal)
   await login(registry, { ...device, accessSecret: accessSecret.reveal() })
 })
@@ -54,9 +54,9 @@ test('a disabled device cannot log in until it is enabled', async (t) => {
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
   await login(registry, device)
-  assert.equal((await registry.disableDevice('A1-0001')).disabled, true)
+  assert.equal((await registry.devices.change('A1-0001', { kind: 'disable' })).disabled, true)
   await assert.rejects(login(registry, device), refusal)
-  assert.equal((await registry.enableDevice('A1-0001')).disabled, false)
+  assert.equal((await registry.devices.change('A1-0001', { kind: 'enable' })).disabled, false)
   await login(registry, device)
 })
 
@@ -64,9 +64,9 @@ test('a deleted device cannot log in, and its manufacturer ID can register again
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
   await login(registry, device)
-  await registry.deleteDevice(device.deviceId)
+  await registry.devices.delete(device.deviceId)
   await assert.rejects(login(registry, device), refusal)
-  await assert.rejects(registry.getDevice('A1-0001'), { code: 'ERR_NOT_FOUND' })
+  assert.throws(() => registry.devices.get('A1-0001'), { code: 'ERR_NOT_FOUND' })
   assert.notEqual((await aDevice(registry)).deviceId, device.deviceId)
 })
 
@@ -75,24 +75,27 @@ test('a device that is disabled while its secret is being verified does not get 
   const device = await aDevice(registry)
   const cutOff: string[] = []
   registry.accessRevoked.on(({ accessKey }) => cutOff.push(accessKey))
-  const [answer] = await Promise.allSettled([login(registry, device), registry.disableDevice(device.deviceId)])
+  const [answer] = await Promise.allSettled([
+    login(registry, device),
+    registry.devices.change(device.deviceId, { kind: 'disable' }),
+  ])
   // Whichever is quicker, the hash or the write.
   assert.ok(answer.status === 'rejected' || cutOff.includes(device.accessKey))
   await assert.rejects(login(registry, device), refusal)
-  await registry.enableDevice(device.deviceId)
+  await registry.devices.change(device.deviceId, { kind: 'enable' })
   await login(registry, device)
 })
 
 test('disabling, rotating and deleting announce the access key that must be cut off', async (t) => {
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
-  const { accessKey } = await registry.createServiceKey({ name: 'dashboard', rules: {} })
+  const { accessKey } = await registry.serviceKeys.create({ name: 'dashboard', rules: {} })
   const revoked: string[] = []
   registry.accessRevoked.on((event) => revoked.push(event.accessKey))
-  await registry.disableDevice(device.deviceId)
-  await registry.rotateSecret(device.deviceId)
-  await registry.deleteDevice(device.deviceId)
-  await registry.deleteServiceKey('dashboard')
+  await registry.devices.change(device.deviceId, { kind: 'disable' })
+  await registry.devices.rotate(device.deviceId)
+  await registry.devices.delete(device.deviceId)
+  await registry.serviceKeys.delete('dashboard')
   assert.deepEqual(revoked, [device.accessKey, device.accessKey, device.accessKey, accessKey])
 })
 
@@ -100,13 +103,13 @@ test('an operator who gives a device ID means that device, whatever manufacturer
   const registry = await aRegistry(t)
   const victim = await aDevice(registry, 'victim')
   await aDevice(registry, victim.deviceId)
-  assert.equal((await registry.getDevice(victim.deviceId)).manufacturerId, 'victim')
+  assert.equal(registry.devices.get(victim.deviceId).manufacturerId, 'victim')
 })
 
 test('a service key uses any client ID that is not a device', async (t) => {
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
-  const { accessKey, accessSecret } = await registry.createServiceKey({ name: 'dashboard', rules: {} })
+  const { accessKey, accessSecret } = await registry.serviceKeys.create({ name: 'dashboard', rules: {} })
   const presented = { accessKey, accessSecret: accessSecret.reveal(), address }
   const principal = await registry.authenticate({ ...presented, clientId: 'anything' })
   assert.deepEqual(principal, {
@@ -121,7 +124,7 @@ test('a service key uses any client ID that is not a device', async (t) => {
 
 test('two hundred clients of one service key come back at once after a restart, and all get in', async (t) => {
   const registry = await aRegistry(t)
-  const { accessKey, accessSecret } = await registry.createServiceKey({ name: 'workers', rules: {} })
+  const { accessKey, accessSecret } = await registry.serviceKeys.create({ name: 'workers', rules: {} })
   const presented = { accessKey, accessSecret: accessSecret.reveal() }
   const logins = Array.from({ length: 200 }, (_, index) =>
     registry.authenticate({ ...presented, clientId: `worker-${index}`, address: `192.0.2.${index % 8}` }),
@@ -131,9 +134,9 @@ test('two hundred clients of one service key come back at once after a restart, 
 
 test('a chosen secret is hashed at full cost, a minted one at the cost that its entropy allows', async (t) => {
   const registry = await aRegistry(t)
-  await registry.createServiceKey({ name: 'minted', rules: {} })
-  const chosen = await registry.createServiceKey({ name: 'chosen', rules: {}, secret: 'correct horse battery' })
-  const hashes = new Map((await registry.listServiceKeys()).map((key) => [key.name, key.secretHash]))
+  await registry.serviceKeys.create({ name: 'minted', rules: {} })
+  const chosen = await registry.serviceKeys.create({ name: 'chosen', rules: {}, secret: 'correct horse battery' })
+  const hashes = new Map((await registry.serviceKeys.list()).map((key) => [key.name, key.secretHash]))
   assert.match(hashes.get('minted') ?? '', /^\$argon2id\$v=19\$m=1024,t=1,p=1\$/)
   assert.match(hashes.get('chosen') ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
   await registry.authenticate({
@@ -146,8 +149,8 @@ test('a chosen secret is hashed at full cost, a minted one at the cost that its 
 
 test('a service key with a bad name, a bad filter, a short secret or a name that is taken is refused', async (t) => {
   const registry = await aRegistry(t)
-  await registry.createServiceKey({ name: 'taken', rules: {} })
-  const cases: [Parameters<Registry['createServiceKey']>[0], string][] = [
+  await registry.serviceKeys.create({ name: 'taken', rules: {} })
+  const cases: [Parameters<Registry['serviceKeys']['create']>[0], string][] = [
     [{ name: '', rules: {} }, 'ERR_INPUT_INVALID'],
     [{ name: 'a b', rules: {} }, 'ERR_INPUT_INVALID'],
     [{ name: 'a', rules: { subscribe: ['a/#/b'] } }, 'ERR_INPUT_INVALID'],
@@ -156,15 +159,18 @@ test('a service key with a bad name, a bad filter, a short secret or a name that
     [{ name: 'a', rules: {}, secret: 'short' }, 'ERR_INPUT_INVALID'],
     [{ name: 'taken', rules: {} }, 'ERR_CONFLICT'],
   ]
-  for (const [request, code] of cases) await assert.rejects(registry.createServiceKey(request), { code })
-  assert.equal((await registry.listServiceKeys()).length, 1)
+  for (const [request, code] of cases) await assert.rejects(registry.serviceKeys.create(request), { code })
+  assert.equal((await registry.serviceKeys.list()).length, 1)
 })
 
 test('simultaneous changes of one device do not undo each other', async (t) => {
   const registry = await aRegistry(t)
   const device = await aDevice(registry)
-  const [rotated] = await Promise.all([registry.rotateSecret('A1-0001'), registry.disableDevice('A1-0001')])
-  await registry.enableDevice('A1-0001')
+  const [rotated] = await Promise.all([
+    registry.devices.rotate('A1-0001'),
+    registry.devices.change('A1-0001', { kind: 'disable' }),
+  ])
+  await registry.devices.change('A1-0001', { kind: 'enable' })
   await login(registry, { ...device, accessSecret: rotated.accessSecret.reveal() })
 })
 

@@ -16,10 +16,10 @@ for (const character of ['a', 'ü', '€', '😀']) {
     )
     for (const manufacturerId of ids) {
       const { deviceId } = await registry.registerDevice({ token, manufacturerId })
-      assert.equal((await registry.getDevice(manufacturerId)).id, deviceId)
+      assert.equal(registry.devices.get(manufacturerId).id, deviceId)
     }
     for (const manufacturerId of ids) {
-      assert.equal((await registry.getDevice(manufacturerId)).manufacturerId, manufacturerId)
+      assert.equal(registry.devices.get(manufacturerId).manufacturerId, manufacturerId)
       await assert.rejects(registry.registerDevice({ token, manufacturerId }), {
         code: 'ERR_DEVICE_ALREADY_REGISTERED',
       })

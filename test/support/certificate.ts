@@ -22,6 +22,9 @@ export function aCertificate(): Promise<Certificate> {
   return made
 }
 
+/** One that nobody has seen before. */
+export const anotherCertificate = (): Promise<Certificate> => make()
+
 async function make(): Promise<Certificate> {
   const authority = await generate([{ name: 'commonName', value: 'Mooring test authority' }], {
     keyType: 'ec',

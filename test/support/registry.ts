@@ -1,6 +1,13 @@
 import { MemoryLevel } from 'memory-level'
 import type { TestContext } from 'node:test'
-import { openRegistry, Secret, TL_GENERATOR, type Registry, type RegistryOptions } from '../../registry/index.ts'
+import {
+  openRegistry,
+  Secret,
+  TL_GENERATOR,
+  type Registry,
+  type RegistryOptions,
+  type TokenTerms,
+} from '../../registry/index.ts'
 import { Writer, type StoreLevel } from '../../storage/index.ts'
 import { memoryLog } from './log.ts'
 
@@ -39,8 +46,10 @@ export async function aRegistry(
 }
 
 /** A registration token that `aRegistry` accepts. */
-export const aToken = (registry: Registry): Promise<string> =>
-  registry.issueToken({ url: 'http://127.0.0.1/api/register-device', mqtt: 'mqtt://127.0.0.1' })
+export async function aToken(registry: Registry, terms: TokenTerms = {}): Promise<string> {
+  const urls = { url: 'http://127.0.0.1/api/register-device', mqtt: 'mqtt://127.0.0.1' }
+  return (await registry.tokens.create({ ...urls, terms })).token
+}
 
 /** A device that registered, with its secret as text. */
 export async function aDevice(

@@ -2,10 +2,12 @@ import {
   AccessControl,
   RegistryError,
   Signal,
+  type DevicePrincipal,
   type DeviceTopics,
   type Presented,
   type Principal,
   type Registry,
+  type Revocation,
   type ServiceRules,
 } from '../../../registry/index.ts'
 
@@ -23,10 +25,12 @@ type Door = Pick<Registry, 'authenticate' | 'acl' | 'accessRevoked'>
  */
 export class FakeRegistry implements Door {
   readonly acl: AccessControl
-  readonly accessRevoked = new Signal<{ accessKey: string }>((fault) => {
+  readonly accessRevoked = new Signal<Revocation>((fault) => {
     throw fault
   })
   readonly presented: Presented[] = []
+  /** What else is known of a device's login, by its number. */
+  readonly devices = new Map<number, Partial<DevicePrincipal>>()
   readonly #services = new Map<string, ServiceRules>()
 
   constructor(deviceTopics: DeviceTopics = 'own') {
@@ -47,7 +51,7 @@ export class FakeRegistry implements Door {
     const device = /^key-of-device-(\d+)$/.exec(accessKey)
     const rules = this.#services.get(accessKey)
     if (accessSecret === SECRET && device !== null && clientId === deviceIdOf(Number(device[1]))) {
-      return { kind: 'device', accessKey, deviceId: clientId }
+      return { kind: 'device', accessKey, deviceId: clientId, ...this.devices.get(Number(device[1])) }
     }
     if (accessSecret === SECRET && rules !== undefined && !/^[0-9a-f]{24}$/.test(clientId)) {
       return { kind: 'service', accessKey, name: accessKey, rules }

@@ -1,5 +1,6 @@
 import { createAedes } from '../../../broker/aedes.ts'
 import type { AedesBroker, AedesHooks } from '../../../broker/aedes-internals.d.ts'
+import { NodeStream } from '../../../broker/byte-stream.ts'
 import { Connection } from '../../../broker/connection.ts'
 import { BrokerContext } from '../../../broker/context.ts'
 import { DEFAULT_LIMITS } from '../../../broker/limits.ts'
@@ -35,7 +36,7 @@ export async function openBroker(
     router,
     log,
     connectTimeoutMs,
-    connect: (stream, request) => new Connection(context, stream, peerOf(stream), request),
+    connect: (stream, request) => new Connection(context, new NodeStream(stream), peerOf(stream), request),
     hooks: {
       ...hooks,
       authenticate(client, userName, password, done) {

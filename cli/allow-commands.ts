@@ -1,0 +1,223 @@
+import type { Command } from 'commander'
+import { resolve } from 'node:path'
+import { stringify } from 'csv-stringify/sync'
+import { MAX_ROWS_PER_PAGE, type Operator } from '../admin/index.ts'
+import { readAllowListFile, tagsText, type AllowListRow, type FileProblem } from './allow-list-file.ts'
+import { CliError, ExitCode, usageError } from './failure.ts'
+import { collect, examples } from './help.ts'
+import { systemCode } from '../storage/index.ts'
+import { fields, printable, type Output } from './output.ts'
+import { parseLimitOf } from './parse-limit.ts'
+import { parseTag } from './tags.ts'
+import type { Run, Session } from './session.ts'
+
+const DEFAULT_PAGE = 100
+/** A file of another kind has a problem in every row; nobody reads them all. */
+const PROBLEMS_SHOWN = 100
+
+export function addAllowCommands(program: Command, run: Run): void {
+  const allow = program
+    .command('allow')
+    .description('the allow-list: manufacturer IDs that are expected (registration.mode: allowlist)')
+
+  allow
+    .command('list')
+    .description('list what is expected, with the device that each has become')
+    .option('--missing', 'only those that have not registered')
+    .option('--arrived', 'only those that have')
+    .option('--limit <number>', `how many, at most ${MAX_ROWS_PER_PAGE}`, parseLimitOf(MAX_ROWS_PER_PAGE), DEFAULT_PAGE)
+    .option('--after <manufacturer-id>', 'begin after this one')
+    .addHelpText('after', examples('mooring allow list --missing'))
+    .action((options: ListOptions, command: Command) => run(command, (session) => listAllowed(session, options)))
+
+  allow
+    .command('import')
+    .argument('<file>', 'CSV; its first row names the columns: manufacturerId, and perhaps tags, note')
+    .description('replace the list by a file, in one step or not at all')
+    .option('--dry-run', 'only say what would change')
+    .addHelpText('after', examples('mooring allow import line3.csv --dry-run', 'mooring allow import line3.csv'))
+    .action((file: string, options: { dryRun?: true }, command: Command) =>
+      run(command, (session) => importFile(session, file, options.dryRun === true)),
+    )
+
+  allow
+    .command('export')
+    .description('print the list as CSV that can be imported again')
+    .addHelpText('after', examples('mooring allow export > allowed.csv'))
+    .action((_options: unknown, command: Command) => run(command, exportList))
+
+  allow
+    .command('add')
+    .argument('<manufacturer-id>')
+    .description('expect one more device')
+    .option('--tag <key=value>', 'given to it when it registers; may be given more than once', collect)
+    .option('--note <text>', 'for people', '')
+    .action((id: string, options: { tag?: readonly string[]; note: string }, command: Command) =>
+      run(command, (session) => addOne(session, id, options)),
+    )
+
+  allow
+    .command('remove')
+    .argument('<manufacturer-id>')
+    .description('expect a device no longer; one that has registered stays')
+    .action((id: string, _options: unknown, command: Command) =>
+      run(command, async (session) => {
+        const entry = await session.withOperator((operator) => operator.removeFromAllowList({ manufacturerId: id }))
+        session.output.answer(entry, () => `no longer expected: ${printable(entry.manufacturerId)}`)
+      }),
+    )
+
+  allow
+    .command('check')
+    .argument('<manufacturer-id>')
+    .description('say whether a device is expected, and whether it has arrived')
+    .action((id: string, _options: unknown, command: Command) => run(command, (session) => checkOne(session, id)))
+}
+
+interface ListOptions {
+  readonly missing?: true
+  readonly arrived?: true
+  readonly limit: number
+  readonly after?: string
+}
+
+async function listAllowed(session: Session, { missing, arrived, limit, after }: ListOptions): Promise<void> {
+  if (missing && arrived) throw usageError('--missing and --arrived exclude each other')
+  const { output } = session
+  const { page, total } = await session.withOperator(async (operator) => ({
+    page: await operator.listAllowList({
+      limit,
+      ...(after === undefined ? {} : { after }),
+      ...(missing ? { only: 'missing' as const } : arrived ? { only: 'arrived' as const } : {}),
+    }),
+    total: (await operator.allowListStatus()).entries,
+  }))
+  output.answer(page, () => {
+    if (page.entries.length === 0) {
+      return total === 0 ? 'the allow-list is empty; fill it with: mooring allow import FILE.csv' : 'none'
+    }
+    return output.table(
+      ['MANUFACTURER ID', 'DEVICE', 'TAGS', 'NOTE'],
+      page.entries.map(({ manufacturerId, deviceId, tags, note }) => [
+        manufacturerId,
+        deviceId ?? 'missing',
+        tagsText(tags) || '-',
+        note || '-',
+      ]),
+    )
+  })
+  if (page.next !== undefined) output.note(`There may be more: --after ${printable(page.next)}`)
+}
+
+async function importFile(session: Session, file: string, dryRun: boolean): Promise<number> {
+  const { output } = session
+  const { problems, count, change } = await session.withOperator(async (operator) => {
+    const { import: id } = await operator.beginAllowListImport()
+    try {
+      const read = await stage(operator, id, { file, path: resolve(session.context.cwd, file) }, output)
+      if (read.problems.length > 0) return { ...read, change: undefined }
+      const request = { import: id }
+      const compared = dryRun ? operator.compareAllowListImport(request) : operator.commitAllowListImport(request)
+      return { ...read, change: await compared }
+    } finally {
+      output.progress('')
+      // After a commit there is nothing to give up any more.
+      await operator.abandonAllowListImport({ import: id }).catch(() => {})
+    }
+  })
+  if (change === undefined) {
+    output.answer({ problems: problems.slice(0, PROBLEMS_SHOWN), applied: false }, () => '')
+    for (const { line, problem } of problems.slice(0, PROBLEMS_SHOWN))
+      output.note(`${file}:${line}: ${printable(problem)}`)
+    if (problems.length > PROBLEMS_SHOWN) output.note(`and ${problems.length - PROBLEMS_SHOWN} more`)
+    throw new CliError(
+      ExitCode.failure,
+      'ERR_IMPORT_REFUSED',
+      `${file} has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}; nothing was changed`,
+    )
+  }
+  output.answer({ ...change, applied: !dryRun }, () =>
+    fields([
+      ['rows', String(count)],
+      ['added', `${change.added}${exampleText(change.examples.added, change.added)}`],
+      ['removed', `${change.removed}${exampleText(change.examples.removed, change.removed)}`],
+      ['changed', String(change.changed)],
+      ['unchanged', String(change.unchanged)],
+      ['applied', dryRun ? 'no (--dry-run)' : 'yes'],
+    ]),
+  )
+  return ExitCode.ok
+}
+
+const exampleText = (names: readonly string[], count: number): string =>
+  count === 0 ? '' : `  (${names.join(', ')}${count > names.length ? ', …' : ''})`
+
+async function stage(
+  operator: Operator,
+  id: number,
+  { file, path }: { file: string; path: string },
+  output: Output,
+): Promise<{ problems: readonly FileProblem[]; count: number }> {
+  const problems: FileProblem[] = []
+  let count = 0
+  try {
+    await readAllowListFile(path, {
+      rows: async (rows) => {
+        const answer = await operator.addAllowListRows({ import: id, rows: rows.map(requestOf) })
+        problems.push(...answer.problems)
+        count += rows.length
+        output.progress(`${count} rows read, ${problems.length} problems`)
+      },
+      problem: (problem) => problems.push(problem),
+    })
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === undefined) throw error
+    throw usageError(`${file} cannot be read: ${code}`)
+  }
+  return { problems: problems.toSorted((a, b) => a.line - b.line), count }
+}
+
+const requestOf = ({ line, manufacturerId, tags, note }: AllowListRow) => ({
+  line,
+  manufacturerId,
+  tags: [...tags],
+  note,
+})
+
+async function exportList(session: Session): Promise<void> {
+  const { output } = session
+  const rows = await session.withOperator(async (operator) => {
+    const all: (readonly [manufacturerId: string, tags: string, note: string])[] = []
+    let after: string | undefined
+    do {
+      const page = await operator.listAllowList({ limit: MAX_ROWS_PER_PAGE, ...(after === undefined ? {} : { after }) })
+      for (const { manufacturerId, tags, note } of page.entries) all.push([manufacturerId, tagsText(tags), note])
+      after = page.next
+    } while (after !== undefined)
+    return all
+  })
+  output.answer({ entries: rows.map(([manufacturerId, tags, note]) => ({ manufacturerId, tags, note })) }, () =>
+    stringify([['manufacturerId', 'tags', 'note'], ...rows]),
+  )
+}
+
+async function addOne(session: Session, id: string, options: { tag?: readonly string[]; note: string }): Promise<void> {
+  const tags = (options.tag ?? []).map(parseTag)
+  const entry = await session.withOperator((operator) =>
+    operator.addToAllowList({ manufacturerId: id, tags, note: options.note }),
+  )
+  session.output.answer(entry, () => `expected: ${printable(entry.manufacturerId)}`)
+}
+
+async function checkOne(session: Session, id: string): Promise<void> {
+  const entry = await session.withOperator((operator) => operator.checkAllowList({ manufacturerId: id }))
+  session.output.answer(entry, () =>
+    fields([
+      ['manufacturer ID', entry.manufacturerId],
+      ['device', entry.deviceId ?? 'has not registered'],
+      ['tags', tagsText(entry.tags) || '-'],
+      ['note', entry.note || '-'],
+    ]),
+  )
+}

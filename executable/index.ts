@@ -1,0 +1,1 @@
+export { isSingleExecutable, packagedFile, packagedFileNames } from './packaged-files.ts'

@@ -1,0 +1,95 @@
+// The whole program as one CommonJS file, which is what a single executable runs.
+import { readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { root } from './tools.mjs'
+
+/** The packages with native parts: each asks `node-gyp-build` for its own. */
+const NATIVE = { argon2: 'argon2', 'classic-level': 'classic-level' }
+
+const PACKAGE_OF = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//
+
+/** Puts our loader in the place of node-gyp-build. */
+const nativeAddons = {
+  name: 'native-addons',
+  resolveId(source, importer) {
+    if (source !== 'node-gyp-build') return null
+    const name = NATIVE[PACKAGE_OF.exec(importer ?? '')?.[1]]
+    if (name === undefined) throw new Error(`${importer} has a native part that nobody packages`)
+    return `\0native:${name}`
+  },
+  load(id) {
+    if (!id.startsWith('\0native:')) return null
+    const loader = JSON.stringify(join(root, 'executable/native-addons.ts'))
+    const name = JSON.stringify(id.slice('\0native:'.length))
+    return { code: `const { nativeAddon } = require(${loader})\nmodule.exports = () => nativeAddon(${name})` }
+  },
+}
+
+/** Packages that others use when they are there. They are not, and asking for them would print a warning at each start. */
+const ABSENT = /^(?:supports-color|bufferutil|utf-8-validate)$/
+/** What nobody here calls, and is two megabytes: forty languages, character sets, proxies, traces, threads for logs, browsers. */
+const UNUSED =
+  /^(?:\.\.\/locales\/index\.js|\.\/[ds]bcs-data(?:-generated)?|socks|worker-timers|pino-abstract-transport|pump|thread-stream|@opentelemetry\/api)$/
+const leftOut = {
+  name: 'left-out',
+  resolveId(source) {
+    if (ABSENT.test(source)) return `\0absent:${source}`
+    if (UNUSED.test(source)) return `\0unused:${source}`
+    // The same streams, for machines without Node.
+    return source === 'readable-stream' ? { id: 'node:stream', external: true } : null
+  },
+  load(id) {
+    if (id.startsWith('\0absent:')) return { code: `throw new Error('not packaged')\nmodule.exports = {}` }
+    return id.startsWith('\0unused:') ? { code: 'export {}' } : null
+  },
+}
+
+/** A table of media types that comes in twice: once is enough, and as text, so that no code is compiled for it. */
+const mediaTypes = {
+  name: 'media-types',
+  resolveId: (source) => (source === 'mime-db' ? '\0media-types' : null),
+  load(id) {
+    if (id !== '\0media-types') return null
+    const table = Object.entries(JSON.parse(readFileSync(join(root, 'node_modules/mime-db/db.json'), 'utf8')))
+    // Most have neither, and nobody asks for those.
+    const named = table.filter(([, { extensions, charset }]) => extensions !== undefined || charset !== undefined)
+    return { code: `module.exports = JSON.parse(${JSON.stringify(JSON.stringify(Object.fromEntries(named)))})` }
+  },
+}
+
+/** @returns the packages (folders) whose code went in, for the notices. */
+export async function bundle(file) {
+  const { rolldown } = await import('rolldown')
+  const build = await rolldown({
+    input: join(root, 'main.ts'),
+    platform: 'node',
+    plugins: [nativeAddons, leftOut, mediaTypes],
+    transform: {
+      target: 'node26',
+      define: {
+        'process.env.NODE_ENV': '"production"',
+        'process.env.WS_NO_BUFFER_UTIL': '"1"',
+        'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
+      },
+    },
+    onLog(level, log, handle) {
+      // A part that cannot be resolved would be looked for beside the executable at run time.
+      if (log.code === 'UNRESOLVED_IMPORT') throw new Error(log.message)
+      // Koa's `depd` has one, and means it.
+      if (log.code !== 'EVAL') handle(level, log)
+    },
+  })
+  const { output } = await build.write({
+    file,
+    format: 'cjs',
+    codeSplitting: false,
+    minify: true,
+    sourcemap: 'hidden',
+    comments: { legal: false },
+  })
+  await build.close()
+  const modules = output.flatMap((part) => (part.type === 'chunk' ? Object.keys(part.modules) : []))
+  return [...new Set(modules.map((id) => PACKAGE_OF.exec(id)?.[0]).filter((folder) => folder !== undefined))]
+    .map((folder) => relative(root, folder))
+    .toSorted()
+}

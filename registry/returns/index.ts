@@ -1,0 +1,1 @@
+export { Returns, type ReturnReason } from './returns.ts'

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { describe, test, type TestContext } from 'node:test'
+import { NodeStream, type ByteStream, type StreamListener } from '../../broker/byte-stream.ts'
+import type { AdmissionLimits } from '../../broker/admission.ts'
+import { listenTcp, type Listener } from '../../broker/listeners.ts'
+import { openTcpHandles, TcpStream } from '../../broker/tcp-stream.ts'
+import { until } from './door-support/connections.ts'
+import { anInside, aSocket, untilClosed, type Inside } from './door-support/sockets.ts'
+
+/** For a test that waits for what never comes. */
+const PATIENCE = { timeout: 20_000 }
+
+/** A stream that came in, and what was heard of it. */
+class Heard implements StreamListener {
+  readonly stream: ByteStream
+  readonly errors: Error[] = []
+  text = ''
+  bytes = 0
+  writables = 0
+  isOver = false
+
+  constructor(stream: ByteStream) {
+    this.stream = stream
+  }
+
+  data(bytes: Buffer, end: number): void {
+    this.bytes += end
+    if (this.text.length < 100) this.text += bytes.toString('latin1', 0, end)
+  }
+
+  writable(): void {
+    this.writables += 1
+  }
+
+  fail(error: Error): void {
+    this.errors.push(error)
+  }
+
+  close(): void {
+    this.isOver = true
+  }
+}
+
+interface Listening {
+  readonly inside: Inside
+  readonly listener: Listener
+  readonly port: number
+  readonly heard: Heard[]
+}
+
+type Way = 'handle' | 'socket'
+
+/** Streams by one of the two ways; they listen from the start. */
+async function aListener(t: TestContext, way: Way, limits: Partial<AdmissionLimits> = {}): Promise<Listening> {
+  const heard: Heard[] = []
+  const arrived = (stream: ByteStream): void => {
+    const one = new Heard(stream)
+    heard.push(one)
+    stream.listen(one)
+  }
+  const inside = anInside(t, limits, (stream) => arrived(new NodeStream(stream)))
+  const listener = await listenTcp({
+    ...inside,
+    address: { host: '127.0.0.1', port: 0 },
+    ...(way === 'handle' ? { acceptBytes: arrived } : {}),
+  })
+  t.after(() => listener.close())
+  return { inside, listener, port: listener.address.port, heard }
+}
+
+async function aConnection(t: TestContext, way: Way): Promise<Listening & { client: net.Socket; one: Heard }> {
+  const listening = await aListener(t, way)
+  const client = await aSocket(t, listening.port)
+  await until(() => listening.heard.length === 1)
+  const one = listening.heard[0] ?? assert.fail()
+  assert.equal(one.stream instanceof TcpStream, way === 'handle')
+  return { ...listening, client, one }
+}
+
+const isEmpty = ({ inside }: Listening): boolean => inside.admission.counters().addresses === 0
+
+/** Writes until the kernel takes no more. */
+function fill(stream: ByteStream): number {
+  for (let written = 0; written < 64_000_000; written += 1_000_000) {
+    if (!stream.write(Buffer.alloc(1_000_000, 'm'))) return written + 1_000_000
+  }
+  return assert.fail('the kernel takes everything')
+}
+
+describe('a Node that is not as we know it', PATIENCE, () => {
+  const real: unknown = Reflect.get(process, 'binding')
+  const wrapOf = (name: string): object =>
+    typeof real === 'function' ? Object(Reflect.apply(real, process, [name])) : assert.fail()
+
+  for (const { what, binding } of [
+    { what: 'without bindings', binding: undefined },
+    { what: 'that forbids them', binding: () => assert.fail('ERR_ACCESS_DENIED') },
+    { what: 'whose bindings are empty', binding: () => ({}) },
+    {
+      what: 'that tells elsewhere how much it has read',
+      binding: (name: string) => ({ ...wrapOf(name), kReadBytesOrError: wrapOf(name), kLastWriteWasAsync: 0 }),
+    },
+    {
+      what: 'that tells something else where it told how much it has read',
+      binding: (name: string) => ({ ...wrapOf(name), kReadBytesOrError: 4 }),
+    },
+    {
+      what: 'whose listening handles are of another class',
+      binding: (name: string) => (name === 'tcp_wrap' ? { TCP: Map } : wrapOf(name)),
+    },
+  ]) {
+    test(`${what} is found out, and its sockets are used`, async (t) => {
+      Reflect.set(process, 'binding', binding)
+      t.after(() => void Reflect.set(process, 'binding', real))
+      assert.equal(await openTcpHandles(), undefined)
+      const { heard, port } = await aListener(t, 'handle')
+      const client = await aSocket(t, port)
+      client.write('hello')
+      await until(() => heard[0]?.text === 'hello')
+      assert.ok(heard[0]?.stream instanceof NodeStream)
+    })
+  }
+
+  test('the one that runs this is as we know it', async () => {
+    assert.notEqual(await openTcpHandles(), undefined)
+  })
+})
+
+for (const way of ['handle', 'socket'] as const) {
+  describe(`a TCP connection by its ${way}`, PATIENCE, () => {
+    test('is not read before it is let in, and nothing of it is lost', async (t) => {
+      const { inside, heard, port } = await aListener(t, way)
+      inside.busy = true
+      const client = await aSocket(t, port)
+      client.write('hello')
+      await until(() => inside.admission.counters().waiting === 1)
+      assert.equal(heard.length, 0)
+      inside.busy = false
+      await until(() => heard[0]?.text === 'hello')
+    })
+
+    test('that says nothing is closed at the deadline', async (t) => {
+      const listening = await aListener(t, way, { connectDeadlineMs: 80 })
+      await untilClosed(await aSocket(t, listening.port))
+      assert.equal(listening.inside.admission.counters().refused.deadline, 1)
+      await until(() => isEmpty(listening))
+    })
+
+    test('beyond the cap of its address is closed', async (t) => {
+      const { inside, port } = await aListener(t, way, { perAddress: 1 })
+      const first = await aSocket(t, port)
+      await untilClosed(await aSocket(t, port))
+      assert.equal(inside.admission.counters().refused['per-address'], 1)
+      assert.equal(first.destroyed, false)
+    })
+
+    test('carries bytes both ways, in order', async (t) => {
+      const { client, one } = await aConnection(t, way)
+      client.write('hello')
+      await until(() => one.text === 'hello')
+      for (const piece of ['a', 'b', 'c']) assert.equal(one.stream.write(Buffer.from(piece)), true)
+      one.stream.end(false)
+      assert.equal(await untilClosed(client), 'abc')
+    })
+
+    test('that is paused lets its sender wait, and goes on where it stopped', async (t) => {
+      const { client, one } = await aConnection(t, way)
+      one.stream.pause()
+      one.stream.pause()
+      const sent = 20_000_000
+      client.write(Buffer.alloc(sent, 'm'))
+      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      assert.ok(one.bytes < 1_000_000, `${one.bytes} bytes were read`)
+      assert.ok(client.writableLength > 0)
+      one.stream.resume()
+      one.stream.resume()
+      await until(() => one.bytes === sent)
+    })
+
+    test('whose client does not read says so, counts what waits, and tells when it takes more', async (t) => {
+      const { client, one } = await aConnection(t, way)
+      client.pause()
+      const written = fill(one.stream)
+      assert.ok(one.stream.waitingBytes > 0)
+      assert.equal(one.stream.isCopied, false)
+      assert.equal(one.writables, 0)
+      let read = 0
+      client.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
+      await until(() => read === written && one.writables === 1)
+      assert.equal(one.stream.waitingBytes, 0)
+      assert.equal(one.stream.isCopied, true)
+    })
+
+    test('that ends says all that was written before, though its client reads late', async (t) => {
+      const { client, one } = await aConnection(t, way)
+      client.pause()
+      const written = fill(one.stream)
+      one.stream.end(false)
+      assert.equal(one.stream.isWritable, false)
+      let read = 0
+      client.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
+      await once(client, 'end')
+      assert.equal(read, written)
+    })
+
+    test('that ends is gone soon, though its client never reads', async (t) => {
+      const { client, one, ...listening } = await aConnection(t, way)
+      client.pause()
+      fill(one.stream)
+      const started = performance.now()
+      one.stream.end(true)
+      await until(() => isEmpty(listening))
+      assert.ok(performance.now() - started < 4_000)
+    })
+
+    test('whose client has said its last is heard out and closes', async (t) => {
+      const { client, one, ...listening } = await aConnection(t, way)
+      client.end('last words')
+      await until(() => one.isOver)
+      assert.equal(one.text, 'last words')
+      // Node has ended a socket by then.
+      if (way === 'handle') one.stream.write(Buffer.from('answer'))
+      one.stream.end(true)
+      assert.equal(await untilClosed(client), way === 'handle' ? 'answer' : '')
+      await until(() => isEmpty(listening))
+    })
+
+    test('that is reset tells the error and that it is over', async (t) => {
+      const { client, one, ...listening } = await aConnection(t, way)
+      client.resetAndDestroy()
+      await until(() => one.isOver && isEmpty(listening))
+      assert.deepEqual(
+        one.errors.map(({ message }) => message),
+        ['read ECONNRESET'],
+      )
+      assert.equal(one.stream.isWritable, false)
+      one.stream.end(false)
+      one.stream.pause()
+      one.stream.resume()
+    })
+
+    test('that is reset while much waits to be written fails once', async (t) => {
+      const { client, one, ...listening } = await aConnection(t, way)
+      one.stream.pause()
+      client.pause()
+      fill(one.stream)
+      client.resetAndDestroy()
+      await until(() => one.isOver && isEmpty(listening))
+      assert.equal(one.errors.length, 1)
+    })
+
+    test('closes with its listener, and nothing is heard of it afterwards', async (t) => {
+      const { client, one, listener, ...listening } = await aConnection(t, way)
+      const closed = untilClosed(client)
+      await listener.close()
+      await closed
+      assert.ok(isEmpty({ ...listening, listener }))
+      assert.equal(one.errors.length, 0)
+    })
+
+    test('outlives it when the listener only stops accepting', async (t) => {
+      const { client, one, listener, port } = await aConnection(t, way)
+      listener.stopAccepting()
+      const [error] = (await once(net.connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException]
+      assert.equal(error.code, 'ECONNREFUSED')
+      client.write('still here')
+      await until(() => one.text === 'still here')
+    })
+  })
+}

@@ -1,0 +1,7 @@
+export { Backups } from './backups.ts'
+export type { BackupSummary } from './create-backup.ts'
+export { verifyStore, type DamageReport, type ExaminedFolder, type StoreReport } from './examination.ts'
+export { verifyBackup, type VerifiedBackup } from './read-backup.ts'
+export { repairStore, type RepairReport } from './repair-store.ts'
+export { restoreBackup, type RestoredFolder } from './restore-backup.ts'
+export type { Counts } from './store-audit.ts'
