@@ -4,6 +4,7 @@ import { live } from './live.ts'
 import { logins } from './logins.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
+import { page } from './page.ts'
 import { queueing } from './queueing.ts'
 import { registration } from './registration.ts'
 import { start } from './start.ts'
@@ -26,4 +27,5 @@ export const suites: readonly Suite[] = [
   storm,
   registration,
   start,
+  page,
 ]
