@@ -15,7 +15,7 @@ const SAYS: Readonly<Partial<Record<(typeof PAGES)[number]['name'], { text: RegE
   overview: { text: /No device has registered yet/, next: 'Connect your first device' },
   devices: { text: /No device has registered yet/, next: 'Connect your first device' },
   registration: { text: /No token yet\. Create one/ },
-  'allow-list': { text: /The list is empty\. Import a CSV file/ },
+  'allow-list': { text: /Import a CSV file/ },
   approvals: { text: /Devices wait here when the server runs with/ },
   security: { text: /There is no API token; programs use one/ },
 }
