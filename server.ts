@@ -4,10 +4,12 @@ import {
   createOperator,
   listenAdmin,
   mayReach,
+  setupUrl,
   type AdminHttp,
   type Operator,
   type OperatorChange,
   type OperatorParts,
+  type PageFiles,
   type ServerStatus,
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
@@ -39,6 +41,8 @@ import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
+  /** The operator's page. @defaultValue one that was not built */
+  readonly page?: PageFiles
 }
 
 export interface Server {
@@ -56,6 +60,8 @@ export interface Server {
 
 /** New CONNECTs stay unread while a login would have to wait longer than this for its hash: one that was read is answered in time. */
 const BUSY_BACKLOG_MS = 500
+
+const NO_PAGE: PageFiles = { names: () => [], read: () => Promise.reject(new Error('the page is not built')) }
 
 /**
  * The only file that knows every part. Opens inwards-out, closes outwards-in; when one part does not open, those that
@@ -172,6 +178,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         operatorChanged,
         stats: () => statsOf(broker, registrations),
       },
+      page: parts.page ?? NO_PAGE,
       version: parts.version,
       log,
     })
@@ -243,7 +250,8 @@ async function furnishAccount({ admin }: Config, accounts: Accounts, log: Log): 
 
 function setupOf(accounts: Accounts, urls: readonly string[]): Server['setup'] {
   if (!accounts.isEmpty || urls.length === 0) return undefined
-  return { code: accounts.setupCode.make().code.reveal(), urls }
+  const code = accounts.setupCode.make().code.reveal()
+  return { code, urls: urls.map((url) => setupUrl(url, code)) }
 }
 
 /** Numbers for those who watch. */

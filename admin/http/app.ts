@@ -8,6 +8,7 @@ import { askerOf, checkMay, checkSameOrigin, findAsker, type Asker } from './cal
 import { Events, type NewsSources } from './events.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { ownRoutes } from './own-routes.ts'
+import { Page, type PageFiles } from './page.ts'
 import { faultDetails, Problem, refusalOf } from './problem.ts'
 import { idempotencyKeyOf, requestOf } from './request.ts'
 import { PREFIX, Routes, type HttpRoute, type Match } from './route.ts'
@@ -16,12 +17,14 @@ export interface AdminHttpParts {
   readonly registry: Pick<Registry, 'accounts'>
   readonly operator: OperatorParts
   readonly news: NewsSources
+  /** The operator's page. */
+  readonly page: PageFiles
   readonly version: string
   readonly log: Log
 }
 
 export interface AdminHttp {
-  /** Whether the admin API answers a request, by its path. */
+  /** Whether the admin API or the page answers a request. */
   owns(request: IncomingMessage): boolean
   readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown
   /** Ends the streams of events, which would go on for ever. */
@@ -31,10 +34,11 @@ export interface AdminHttp {
 const OPENAPI = '/openapi.json'
 
 /**
- * The admin API over HTTP: every operation of the table as a route, and what only HTTP needs beside them. One app serves
- * plain and TLS listeners alike. Headers of proxies are not believed.
+ * The admin API over HTTP: every operation of the table as a route, and what only HTTP needs beside them; and the page that
+ * is made from it. One app serves plain and TLS listeners alike. Headers of proxies are not believed.
  */
-export function createAdminHttp({ registry, operator, news, version, log }: AdminHttpParts): AdminHttp {
+export function createAdminHttp({ registry, operator, news, page: files, version, log }: AdminHttpParts): AdminHttp {
+  const page = new Page(files)
   const { accounts } = registry
   const events = new Events(news, log)
   const routes = new Routes([
@@ -65,11 +69,13 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
   })
 
   async function answer(ctx: Context): Promise<void> {
-    if (ctx.path === OPENAPI && (ctx.method === 'GET' || ctx.method === 'HEAD')) {
+    const path = pathOf(ctx.req)
+    if (path === OPENAPI && isReading(ctx.req)) {
       ctx.type = 'application/json'
       ctx.body = await (document ??= makeDocument())
       return
     }
+    if (isReading(ctx.req) && page.owns(path)) return await page.answer(ctx, path)
     const { route, match } = routeOf(ctx)
     const asker = route.access === 'public' ? undefined : askerOf(ctx, accounts)
     if (asker?.caller.kind !== 'api-token') checkSameOrigin(ctx)
@@ -84,7 +90,7 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
   }
 
   function routeOf(ctx: Context): { route: HttpRoute; match: Match } {
-    const path = (ctx.req.url ?? '').split('?', 1)[0] ?? ''
+    const path = pathOf(ctx.req)
     const here = path.startsWith(`${PREFIX}/`) ? routes.at(path.slice(PREFIX.length)) : new Map<string, Match>()
     if (here.size === 0) throw new Problem('ERR_ROUTE_NOT_FOUND', 'There is nothing here.')
     const match = here.get(ctx.method)
@@ -124,9 +130,10 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
   }
 
   return {
-    owns: ({ url = '' }) => {
-      const path = url.split('?', 1)[0] ?? ''
-      return path === OPENAPI || path === PREFIX || path.startsWith(`${PREFIX}/`)
+    owns: (request) => {
+      const path = pathOf(request)
+      if (path === OPENAPI || path === PREFIX || path.startsWith(`${PREFIX}/`)) return true
+      return isReading(request) && page.owns(path)
     },
     answer: app.callback(),
     close: () => events.close(),
@@ -153,6 +160,10 @@ function eventsRoute(events: Events, mayStay: (ctx: Context) => () => boolean): 
     },
   }
 }
+
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? ''
+
+const isReading = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD'
 
 const headersOfEveryReply = (secure: boolean): Readonly<Record<string, string>> => ({
   'Cache-Control': 'no-store',

@@ -22,7 +22,7 @@ export interface OperatorParts {
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
   readonly backups: { create(to: string | undefined): Promise<BackupSummary> }
-  /** Where people can reach the admin API of the running server; absent when none runs. */
+  /** Where people can reach the page of the running server, with a slash at the end; absent when none runs. */
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */
   readonly changed?: Signal<OperatorChange>

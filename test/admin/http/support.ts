@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
@@ -47,10 +48,15 @@ export interface News extends NewsSources {
 interface DoorOptions extends Partial<RegistryOptions> {
   readonly database?: { level: StoreLevel; writer: Pick<Writer, 'write'> }
   readonly operator?: Partial<OperatorParts>
+  /** What the page was built to, by name. */
+  readonly page?: Readonly<Record<string, string>>
 }
 
 /** The admin API over a real registry, on a free port. */
-export async function anAdminDoor(t: TestContext, { operator, ...options }: DoorOptions = {}): Promise<AdminDoor> {
+export async function anAdminDoor(
+  t: TestContext,
+  { operator, page = {}, ...options }: DoorOptions = {},
+): Promise<AdminDoor> {
   const log = memoryLog()
   const registry = await aRegistry(t, options)
   const changed = new Signal<OperatorChange>(() => {})
@@ -65,11 +71,11 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
   const parts = {
     registry,
     status: () => A_STATUS,
-    adminUrls: () => ['http://here/admin/'],
+    adminUrls: () => ['http://here/'],
     changed,
     ...operator,
   } as OperatorParts
-  const admin = createAdminHttp({ registry, operator: parts, news, version: '1.2.3', log })
+  const admin = createAdminHttp({ registry, operator: parts, news, page: filesOf(page), version: '1.2.3', log })
   const server = createServer((request, response) => void admin.answer(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -100,6 +106,11 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
     },
   }
 }
+
+const filesOf = (page: Readonly<Record<string, string>>) => ({
+  names: () => Object.keys(page),
+  read: async (name: string) => Buffer.from(page[name] ?? assert.fail(`${name} was read`)),
+})
 
 export async function ask(url: string, { method, body, headers = {} }: Asked): Promise<Answer> {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
