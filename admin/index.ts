@@ -1,3 +1,4 @@
+export { CSV_OPTIONS, readAllowListRecords, type AllowListReader, type AllowListRow, type FileProblem } from './allow-list-rows.ts'
 export * from './operations/index.ts'
 export { createOperator } from './operator.ts'
 export * from './socket-client.ts'
