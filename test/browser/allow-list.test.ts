@@ -36,7 +36,11 @@ test(
     const file = page.locator('input[type=file]')
     await file.setInputFiles(WRONG)
     for (const line of [3, 4, 5]) {
-      await page.getByRole('alert').getByRole('listitem').filter({ hasText: `Line ${line} ` }).waitFor()
+      await page
+        .getByRole('alert')
+        .getByRole('listitem')
+        .filter({ hasText: `Line ${line} ` })
+        .waitFor()
     }
     assert.equal(await page.getByRole('button', { name: /^Apply/ }).count(), 0)
     assert.equal(await expected(), 0)

@@ -14,7 +14,7 @@ const browser = sharedBrowser()
 const SAYS: Readonly<Partial<Record<(typeof PAGES)[number]['name'], { text: RegExp; next?: string }>>> = {
   overview: { text: /No device has registered yet/, next: 'Connect your first device' },
   devices: { text: /No device has registered yet/, next: 'Connect your first device' },
-  registration: { text: /No token yet\. Create one/ },
+  registration: { text: /Create one, and connect your first device with it/ },
   'allow-list': { text: /Import a CSV file/ },
   approvals: { text: /Devices wait here when the server runs with/ },
   security: { text: /There is no API token; programs use one/ },
@@ -33,7 +33,7 @@ test('a page without content says what to do next', { skip: needsPage(), timeout
     await takePicture(page, `${name}-empty-1280`)
     if (says.next === undefined) continue
     await page.getByRole('link', { name: says.next }).first().click()
-    await page.getByRole('dialog', { name: 'Create a token' }).waitFor()
+    await page.getByRole('dialog', { name: 'Create a registration token' }).waitFor()
   }
 })
 

@@ -22,7 +22,7 @@ test(
     await page.goto(urls[0] ?? '/')
     const codeField = page.getByLabel('Setup code')
     if ((await codeField.inputValue()) === '') await codeField.fill(code)
-    await page.getByLabel('Your name').fill('ada')
+    await page.getByLabel('Name').fill('ada')
     await page.getByLabel('Password').fill(PASSWORD)
     await page.getByRole('button', { name: 'Create the account' }).click()
     await page.getByRole('heading', { level: 1, name: 'Registration' }).waitFor()
@@ -41,10 +41,11 @@ test(
     await page.getByRole('button', { name: 'Create a token' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('line-3')
-    await dialog.getByLabel('Where they connect afterwards').fill(server.url('mqtt'))
+    await dialog.getByText('Where devices find this server').click()
+    await dialog.getByLabel('They connect to').fill(server.url('mqtt'))
     await dialog.getByRole('button', { name: 'Create', exact: true }).click()
-    await page.getByText('Waiting for a device…').waitFor()
-    const token = (await page.getByLabel('Registration token', { exact: true }).innerText()).trim()
+    await page.getByText('Waiting for a device to register…').waitFor()
+    const token = (await page.getByRole('region', { name: /registration token/ }).innerText()).trim()
 
     // The device registers where its token says; the light turns green.
     const credentials = await registerDevice(token, 'PUMP-0001')
@@ -67,14 +68,14 @@ test(
     await page.getByLabel('Messages').getByText('"rpm":911').waitFor()
 
     // What it is told arrives.
-    await page.getByLabel('Command').fill('start')
-    await page.getByLabel('Payload (JSON)').fill('{"speed": 2}')
+    await page.getByLabel('Name').fill('start')
+    await page.getByLabel('Payload').fill('{"speed": 2}')
     await page.getByRole('button', { name: 'Send', exact: true }).click()
     const { name, payload } = (await device.command) as Readonly<Record<string, unknown>>
     assert.deepEqual({ name, payload }, { name: 'start', payload: { speed: 2 } })
 
     // It is lost: out at once.
-    await page.getByRole('button', { name: 'Disable', exact: true }).click()
+    await page.getByRole('button', { name: 'Disable…', exact: true }).click()
     await dialog.getByText('Its connection ends').waitFor()
     await dialog.getByRole('button', { name: 'Disable', exact: true }).click()
     await device.cut

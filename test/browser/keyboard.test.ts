@@ -35,7 +35,7 @@ test(
     await tabTo(page, 'PUMP-0001')
     await keyboard.press('Enter')
     await page.getByRole('heading', { level: 1, name: 'PUMP-0001' }).waitFor()
-    await tabTo(page, 'Disable')
+    await tabTo(page, /^Disable/)
     await keyboard.press('Enter')
     await page.getByRole('dialog').waitFor()
 
@@ -59,7 +59,7 @@ test(
 
     await keyboard.press('Enter')
     await page.getByRole('dialog').waitFor()
-    await tabTo(page, 'Disable')
+    await tabTo(page, /^Disable/)
     await keyboard.press('Enter')
     await page.getByRole('button', { name: 'Enable', exact: true }).waitFor()
     assert.equal((await operator.ask('GET', `/devices/${deviceId}`))['disabled'], true)

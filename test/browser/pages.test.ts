@@ -21,12 +21,18 @@ const LOOKS = [
 
 /** Questions that lie over a page, and the buttons that ask them. */
 const DIALOGS = [
+  { on: 'devices-found', button: /^Disable/ },
   { on: 'registration', button: 'Create a token' },
+  { on: 'registration', button: /^Limit/ },
+  { on: 'registration', button: /^Revoke/ },
+  { on: 'allow-list', button: 'Expect one more' },
+  { on: 'approvals', button: /^Refuse all/ },
   { on: 'security', button: 'Add an account' },
   { on: 'security', button: 'Create an API token' },
-  { on: 'device', button: 'Delete' },
+  { on: 'security', button: 'Create a service key' },
   { on: 'device', button: 'Add a tag' },
-  { on: 'approvals', button: /^Refuse all/ },
+  { on: 'device', button: /^Rotate/ },
+  { on: 'device', button: /^Delete/ },
 ] as const
 
 /** Everything that is amiss with what is seen now. */
@@ -40,7 +46,8 @@ test(
   options,
   async (t) => {
     const { server, operator, devicePath } = await stocked(t)
-    const pages = [...PAGES, { name: 'device', path: devicePath, title: 'PUMP-0001' }]
+    const found = { name: 'devices-found', path: '/devices?tag=site%3Doslo', title: 'Devices' }
+    const pages = [...PAGES, found, { name: 'device', path: devicePath, title: 'PUMP-0001' }]
     for (const { theme, width } of LOOKS) {
       await t.test(`${theme}, ${width} px`, async (one) => {
         const { page } = await visit(one, await browser(), server.url('http'), {
@@ -56,7 +63,7 @@ test(
           await takePicture(page, picture)
           for (const { button } of DIALOGS.filter(({ on }) => on === name)) {
             const named = typeof button === 'string' ? { name: button, exact: true } : { name: button }
-            await page.getByRole('button', named).first().click()
+            await page.getByRole('main').getByRole('button', named).first().click()
             await page.getByRole('dialog').waitFor()
             faults.push(...(await faultsOf(page, `${picture}, ${String(button)}`)))
             if (theme === 'light')
@@ -76,7 +83,7 @@ test('so are the pages for those who are not in yet', options, async (t) => {
   for (const { theme, width } of LOOKS) {
     const { page, allow } = await visit(t, await browser(), server.url('http'), { theme, width })
     allow(/GET \/admin\/v1\/me 401/)
-    await open(page, '/', 'Welcome to Mooring')
+    await open(page, '/', 'Make the first account')
     assert.deepEqual(await faultsOf(page, 'setup'), [])
     if (theme === 'light') await takePicture(page, `setup-${width}`)
   }
@@ -84,7 +91,7 @@ test('so are the pages for those who are not in yet', options, async (t) => {
   for (const { theme, width } of LOOKS) {
     const { page, allow } = await visit(t, await browser(), server.url('http'), { theme, width })
     allow(/GET \/admin\/v1\/me 401/)
-    await open(page, '/', 'Log in to Mooring')
+    await open(page, '/', 'Log in')
     assert.deepEqual(await faultsOf(page, 'login'), [])
     if (theme === 'light') await takePicture(page, `login-${width}`)
   }

@@ -10,7 +10,7 @@ const browser = sharedBrowser()
 
 /** What changes something that is not one's own. */
 const DEED =
-  /^(Disable|Enable|Quarantine|Release|Rotate|Disconnect|Delete|Remove|Revoke|Approve|Refuse|Apply|Create|Add|Send)\b/
+  /^(Disable|Enable|Quarantine|Release|Rotate|Disconnect|Delete|Remove|Revoke|Approve|Refuse|Apply|Create|Add|Send|Limit|Reopen|Expect|Make|Retire|Tag)\b|^×$/
 
 async function offeredTo(t: TestContext, server: Mooring, cookie: string, devicePath: string): Promise<Set<string>> {
   const { page } = await visit(t, await browser(), server.url('http'), { cookie })

@@ -20,6 +20,13 @@ export interface Visit {
 
 const HEIGHT = 900
 
+/** What was under way when the page went elsewhere, or when the server ended: servers end before visits do. */
+const NOT_THE_PAGES_FAULT: ReadonlySet<string> = new Set(
+  ['ABORTED', 'INCOMPLETE_CHUNKED_ENCODING', 'CONNECTION_RESET', 'CONNECTION_REFUSED', 'EMPTY_RESPONSE'].map(
+    (name) => `net::ERR_${name}`,
+  ),
+)
+
 /** Says of each violation in the console what it was; Chromium's own words name no directive in all cases. */
 const TELL_VIOLATIONS = `addEventListener('securitypolicyviolation', (event) => {
   console.error('CSP violation: ' + event.violatedDirective + ' ' + event.blockedURI + ' ' + event.sample)
@@ -33,6 +40,8 @@ export async function visit(t: TestContext, browser: Browser, origin: string, op
   const visited = await watched(browser, origin, options)
   t.after(async () => {
     const found = visited.complaints()
+    // Also told when the test has failed for another reason, which this may explain.
+    for (const complaint of found) t.diagnostic(complaint)
     await visited.close()
     assert.deepEqual(found, [])
   })
@@ -83,8 +92,7 @@ function notice(context: BrowserContext, origin: string): readonly string[] {
   })
   context.on('requestfailed', (request) => {
     const why = request.failure()?.errorText ?? ''
-    // What was under way when the page went elsewhere.
-    if (why !== 'net::ERR_ABORTED') noticed.push(`${nameOf(request)} ${why}`)
+    if (!NOT_THE_PAGES_FAULT.has(why)) noticed.push(`${nameOf(request)} ${why}`)
   })
   context.on('weberror', (error) => noticed.push(`thrown: ${error.error().stack ?? error.error().message}`))
   context.on('console', (message) => {
