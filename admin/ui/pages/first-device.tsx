@@ -18,8 +18,7 @@ interface Arrived {
 /** The token, shown once, with what to type; the light turns green when a device has arrived. */
 export function FirstDevice({ created, topicRoot, close }: { created: Created; topicRoot: string; close: () => void }) {
   const arrived = useArrival()
-  const { url, mqtt }: { url?: unknown; mqtt?: unknown } = created.payload
-  const register = registerLine(String(url), created.token)
+  const { payload, token } = created
   return (
     <Card
       title={`Connect a device with ${created.name}`}
@@ -33,20 +32,20 @@ export function FirstDevice({ created, topicRoot, close }: { created: Created; t
       <div class="steps">
         <ol>
           <li>
-            <Copyable label="Put this registration token into the firmware" text={created.token} />
+            <Copyable label="Put this registration token into the firmware" text={token} />
           </li>
           <li>
-            <Copyable label="A device registers with it once. Try it here, as the device A1-0001" text={register} />
+            <Copyable label="A device registers with it once. Try it here, as the device A1-0001" text={registerLine(String(payload['url']), token)} />
           </li>
           <li>
             <Copyable
               label="With what it was answered it connects and reports its state"
-              text={publishLine(String(mqtt), topicRoot, arrived?.id ?? 'DEVICE_ID')}
+              text={publishLine(String(payload['mqtt']), topicRoot, arrived?.id ?? 'DEVICE_ID')}
             />
           </li>
         </ol>
         <div class="qr">
-          <div role="img" aria-label="The token as a QR code" dangerouslySetInnerHTML={{ __html: qrOf(created.token) }} />
+          <div role="img" aria-label="The token as a QR code" dangerouslySetInnerHTML={{ __html: qrOf(token) }} />
           <p class="hint">The token, for a scanner</p>
         </div>
       </div>

@@ -44,7 +44,7 @@ export function OverviewPage() {
     >
       <Trouble of={overview} />
       <Tiles facts={facts} />
-      {facts?.registered === 0 ? <FirstDevice /> : null}
+      {facts?.devices === 0 ? <FirstDevice /> : null}
       <div class="split">
         <Attention checks={facts?.checks} />
         <Card title="What happens now">
@@ -72,11 +72,11 @@ export function OverviewPage() {
 }
 
 function Tiles({ facts }: { facts: Overview | undefined }) {
-  const connected = stats.value?.connectedClients ?? facts?.connected
+  const connected = stats.value?.connectedClients ?? facts?.connectedClients
   return (
     <div class="tiles">
       <Tile name="Connected" value={countOf(connected)} note="clients now" />
-      <Tile name="Devices" href="/devices" value={countOf(facts?.registered)} note="registered" />
+      <Tile name="Devices" href="/devices" value={countOf(facts?.devices)} note="registered" />
       <Tile
         name="Registrations, 24 h"
         href="/registration"

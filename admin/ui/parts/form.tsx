@@ -1,11 +1,27 @@
 import { useSignal } from '@preact/signals'
-import type { ComponentChildren, JSX } from 'preact'
+import type { ComponentChildren, JSX, TargetedSubmitEvent } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { messageOf, Problem } from '../api.ts'
 import { countdownText } from '../words.ts'
 import { Alert } from './layout.tsx'
 
-type InputProps = Omit<JSX.IntrinsicElements['input'], 'id'>
+type InputEvents = Pick<JSX.HTMLAttributes<HTMLInputElement>, 'onChange' | 'onClick' | 'onInput'>
+
+/** What of an input this page has a use for. */
+interface InputProps extends InputEvents {
+  readonly name?: string
+  readonly type?: JSX.HTMLInputTypeAttribute
+  readonly required?: boolean
+  readonly autoFocus?: boolean
+  readonly autoComplete?: string
+  readonly placeholder?: string
+  readonly spellcheck?: boolean
+  readonly defaultValue?: string
+  readonly min?: number
+  readonly minLength?: number
+  readonly accept?: string
+  readonly inputMode?: 'numeric'
+}
 
 export function Field({ label, hint, ...input }: { label: string; hint?: string } & InputProps) {
   const id = useId()
@@ -145,7 +161,7 @@ export function Form(props: {
     return () => clearInterval(timer)
   }, [])
   const canSend = !isBusy.value && waiting.value === 0 && props.isReady !== false
-  const send = (event: JSX.TargetedSubmitEvent<HTMLFormElement>): void => {
+  const send = (event: TargetedSubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
     if (!canSend) return
     isBusy.value = true
