@@ -1,4 +1,5 @@
 export * from './operations/index.ts'
+export { History, type Totals } from './history.ts'
 export { createOperator } from './operator.ts'
 export * from './socket-client.ts'
 export * from './http/index.ts'
