@@ -12,22 +12,25 @@ import { RegistrationPage } from './pages/registration.tsx'
 import { SecurityPage } from './pages/security.tsx'
 import { SetupPage } from './pages/setup.tsx'
 import { SystemPage } from './pages/system.tsx'
-import { Empty, Page } from './parts/layout.tsx'
+import { Alert, Empty, Page } from './parts/layout.tsx'
 import { Navigation } from './parts/navigation.tsx'
 import { findSession, session } from './session.ts'
 
 export function App() {
   const state = session.value
-  if (state.kind === 'loading') return <p class="center muted">Loading…</p>
+  if (state.kind === 'loading') return <p class="gate muted">Loading…</p>
   if (state.kind === 'setup') return <SetupPage isOpen={state.open} />
   if (state.kind === 'login') return <LoginPage />
   if (state.kind === 'in') return <Shell />
   return (
-    <main class="center">
-      <p role="alert">{state.message}</p>
-      <button type="button" onClick={() => void findSession()}>
-        Try again
-      </button>
+    <main class="gate">
+      <section class="card">
+        <h1>Mooring</h1>
+        <Alert>{state.message}</Alert>
+        <button type="button" onClick={() => void findSession()}>
+          Try again
+        </button>
+      </section>
     </main>
   )
 }
@@ -38,7 +41,7 @@ function Shell() {
     return stopLive
   }, [])
   return (
-    <LocationProvider>
+    <LocationProvider scope={/^\/(?!docs|admin)/}>
       <a class="skip" href="#main">
         Skip to the page
       </a>

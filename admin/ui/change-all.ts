@@ -1,6 +1,7 @@
-import { ask } from './api.ts'
+import { ask, type Request } from './api.ts'
 
-export type BulkChange = 'disable' | 'enable' | 'quarantine' | 'release'
+type Change = Request<'changeDevices'>['change']
+export type Filter = Request<'changeDevices'>['devices']
 
 const AT_ONCE = 100
 
@@ -11,23 +12,27 @@ const AT_ONCE = 100
  * @returns how many there are.
  */
 export async function changeAll(
-  kind: BulkChange,
-  devices: Parameters<typeof ask<'changeDevices'>>[1] extends { devices: infer D } ? D : never,
+  change: Change,
+  devices: Filter,
   how: { dryRun?: boolean; told?: (done: number) => void } = {},
 ): Promise<number> {
+  const dryRun = how.dryRun ?? false
   let done = 0
   let after: string | undefined
   do {
     const page = await ask('changeDevices', {
-      change: { kind },
+      change,
       devices,
-      limit: AT_ONCE,
-      ...(how.dryRun === undefined ? {} : { dryRun: how.dryRun }),
+      limit: dryRun ? 5 * AT_ONCE : AT_ONCE,
+      dryRun,
       ...(after === undefined ? {} : { after }),
     })
-    done += page.count
+    done += page.matched
     how.told?.(done)
     after = page.next
   } while (after !== undefined)
   return done
 }
+
+/** How many are meant; asking changes nothing. */
+export const countAll = (devices: Filter): Promise<number> => changeAll({ kind: 'disconnect' }, devices, { dryRun: true })

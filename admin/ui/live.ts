@@ -1,5 +1,6 @@
 import { batch, signal } from '@preact/signals'
-import { session } from './session.ts'
+import { PREFIX } from './api.ts'
+import { findSession } from './session.ts'
 
 /** Counters of the server, once a second. Source: docs/admin-api.md, «Events». */
 export interface Stats {
@@ -14,6 +15,8 @@ export interface Stats {
 }
 
 export interface LiveEvent {
+  /** Which one it is since the page was opened. */
+  readonly number: number
   readonly type: string
   readonly at: number
   readonly data: Readonly<Record<string, unknown>>
@@ -22,21 +25,30 @@ export interface LiveEvent {
 export const isLive = signal(false)
 export const stats = signal<Stats | undefined>(undefined)
 /** Per second, between the last two. */
-export const rates = signal<Pick<Stats, 'messagesReceived' | 'messagesSent'>>({ messagesReceived: 0, messagesSent: 0 })
+export const rates = signal<Pick<Stats, 'messagesReceived' | 'messagesSent'> | undefined>(undefined)
 /** Rises when somebody changed something: what is shown may be read anew. */
 export const changes = signal(0)
 export const latest = signal<readonly LiveEvent[]>([])
 
 const TYPES = ['device-registered', 'registration-refused', 'client-connected', 'client-disconnected', 'changed']
 const SHOWN = 50
+/** A page that is not looked at keeps the newest. */
+const MOST_WAITING = 2000
 /** However many events come, the page is drawn this often. */
 const DRAW_MS = 250
+/** However much is changed, what is shown is read anew this often. */
+const REREAD_MS = 1500
+const COME_BACK_MS = 5000
 
 type Listener = (events: readonly LiveEvent[]) => void
 const listeners = new Set<Listener>()
 let waiting: LiveEvent[] = []
+let count = 0
 let source: EventSource | undefined
-let drawing: number | undefined
+let drawing: ReturnType<typeof setTimeout> | undefined
+let rereading: ReturnType<typeof setTimeout> | undefined
+let comingBack: ReturnType<typeof setTimeout> | undefined
+let countedAt = 0
 
 /** Calls `listener` with what has happened, a few times a second. @returns a function that ends it. */
 export function onEvents(listener: Listener): () => void {
@@ -46,44 +58,49 @@ export function onEvents(listener: Listener): () => void {
 
 export function startLive(): void {
   if (source !== undefined) return
-  source = new EventSource('/admin/v1/events')
+  source = new EventSource(`${PREFIX}/events`)
   source.addEventListener('hello', () => {
+    // Events are not kept: whatever came between is read.
+    if (count > 0 || stats.value !== undefined) changes.value++
     isLive.value = true
-    changes.value++
   })
-  source.addEventListener('stats', (event) => takeStats(JSON.parse(event.data) as Stats))
+  source.addEventListener('stats', (event) => takeStats(dataOf<Stats>(event)))
   for (const type of TYPES) {
-    source.addEventListener(type, (event) => {
-      waiting.push({ type, at: Date.now(), data: JSON.parse(event.data) as LiveEvent['data'] })
-      // A page that is not looked at keeps the newest.
-      if (waiting.length > 2000) waiting = waiting.slice(-1000)
-      drawing ??= setTimeout(draw, DRAW_MS)
-    })
+    source.addEventListener(type, (event) => take({ number: count++, type, at: Date.now(), data: dataOf(event) }))
   }
   source.addEventListener('error', () => {
     isLive.value = false
     // The browser tries again by itself, unless it was refused.
-    if (source?.readyState === EventSource.CLOSED) {
-      stopLive()
-      if (session.value.kind === 'in') setTimeout(startLive, 5000)
-    }
+    if (source?.readyState !== EventSource.CLOSED) return
+    stopLive()
+    comingBack = setTimeout(() => void findSession().then(startLive), COME_BACK_MS)
   })
 }
 
 export function stopLive(): void {
+  clearTimeout(comingBack)
   source?.close()
   source = undefined
   isLive.value = false
+  rates.value = undefined
+}
+
+function take(event: LiveEvent): void {
+  waiting.push(event)
+  if (waiting.length > MOST_WAITING) waiting = waiting.slice(-MOST_WAITING / 2)
+  drawing ??= setTimeout(draw, DRAW_MS)
 }
 
 function takeStats(next: Stats): void {
   const before = stats.value
+  const now = performance.now()
+  const seconds = (now - countedAt) / 1000
+  countedAt = now
+  const rate = (count: 'messagesReceived' | 'messagesSent'): number =>
+    before === undefined ? 0 : Math.max(0, Math.round((next[count] - before[count]) / Math.max(0.5, seconds)))
   batch(() => {
     if (before !== undefined) {
-      rates.value = {
-        messagesReceived: Math.max(0, next.messagesReceived - before.messagesReceived),
-        messagesSent: Math.max(0, next.messagesSent - before.messagesSent),
-      }
+      rates.value = { messagesReceived: rate('messagesReceived'), messagesSent: rate('messagesSent') }
     }
     stats.value = next
   })
@@ -94,8 +111,16 @@ function draw(): void {
   const events = waiting
   waiting = []
   batch(() => {
-    latest.value = [...events.toReversed(), ...latest.value].slice(0, SHOWN)
-    if (events.some(({ type }) => type === 'changed')) changes.value++
+    latest.value = [...events.slice(-SHOWN).toReversed(), ...latest.value].slice(0, SHOWN)
+    if (events.some(({ type }) => type === 'changed')) {
+      rereading ??= setTimeout(() => {
+        rereading = undefined
+        changes.value++
+      }, REREAD_MS)
+    }
     for (const listener of listeners) listener(events)
   })
 }
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const dataOf = <T = LiveEvent['data'],>(event: MessageEvent<string>): T => JSON.parse(event.data) as T

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals'
-import { Problem, send } from './api.ts'
+import { messageOf, onLoggedOut, Problem, send } from './api.ts'
 
 export interface Me {
   readonly name: string
@@ -14,19 +14,25 @@ export type SessionState =
 
 export const session = signal<SessionState>({ kind: 'loading' })
 
+onLoggedOut(() => {
+  if (session.value.kind === 'in') session.value = { kind: 'login' }
+})
+
 /** Finds out who is here. */
 export async function findSession(): Promise<void> {
   try {
-    const setup = (await send('GET', '/setup')) as { needed: boolean; open: boolean }
-    session.value = setup.needed ? { kind: 'setup', open: setup.open } : await whoIsIn()
+    const { needed, open }: { needed?: boolean; open?: boolean } = Object(await send('GET', '/setup'))
+    session.value = needed === true ? { kind: 'setup', open: open === true } : await whoIsIn()
   } catch (error) {
-    session.value = { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
+    session.value = { kind: 'failed', message: messageOf(error) }
   }
 }
 
 async function whoIsIn(): Promise<SessionState> {
   try {
-    return { kind: 'in', me: (await send('GET', '/me')) as Me }
+    const me = meOf(await send('GET', '/me'))
+    leaveSetup('/')
+    return { kind: 'in', me }
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return { kind: 'login' }
     throw error
@@ -34,17 +40,29 @@ async function whoIsIn(): Promise<SessionState> {
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  session.value = { kind: 'in', me: (await send('POST', '/login', { name, password })) as Me }
+  const me = meOf(await send('POST', '/login', { name, password }))
+  leaveSetup('/')
+  session.value = { kind: 'in', me }
 }
 
 export async function setUp(code: string, name: string, password: string): Promise<void> {
-  session.value = { kind: 'in', me: (await send('POST', '/setup', { code, name, password })) as Me }
+  const me = meOf(await send('POST', '/setup', { code, name, password }))
+  history.replaceState(null, '', '/registration?first=1')
+  session.value = { kind: 'in', me }
 }
 
 export async function logOut(): Promise<void> {
   await send('POST', '/logout').catch(() => {})
   session.value = { kind: 'login' }
 }
+
+/** The link to the setup page may lie in a terminal for long. */
+function leaveSetup(to: string): void {
+  if (location.pathname === '/setup') history.replaceState(null, '', to)
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const meOf = (answer: unknown): Me => answer as Me
 
 const RANK = { viewer: 0, operator: 1, admin: 2 } as const
 

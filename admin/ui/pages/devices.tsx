@@ -1,25 +1,27 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
-import { ask, type Answer } from '../api.ts'
-import { changeAll, type BulkChange } from '../change-all.ts'
-import { onEvents } from '../live.ts'
-import { Choice, Confirm, Field, Form } from '../parts/form.tsx'
-import { Alert, Badge, Card, Empty, Page, Time } from '../parts/layout.tsx'
+import { ask, PREFIX, type Answer } from '../api.ts'
+import type { Filter } from '../change-all.ts'
+import { onEvents, type LiveEvent } from '../live.ts'
+import { Choice, Field, Filters } from '../parts/form.tsx'
+import { Badge, Card, Empty, Page, Time, Trouble } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
 import { Pager, Table } from '../parts/table.tsx'
 import { may } from '../session.ts'
+import { several } from '../words.ts'
+import { BulkActions } from './bulk-actions.tsx'
+import { TagList } from './device-tags.tsx'
 
 const PAGE = 50
 const STATES = [
-  ['', 'Any state'],
+  ['', 'Any'],
   ['active', 'Active'],
-  ['disabled', 'Disabled'],
   ['quarantined', 'Quarantined'],
+  ['disabled', 'Disabled'],
 ] as const
 
 type Device = Answer<'listDevices'>['devices'][number]
-type State = 'active' | 'disabled' | 'quarantined'
 
 /** What the address of the page says; a bookmark shows the same devices again. */
 interface Search {
@@ -30,17 +32,17 @@ interface Search {
   readonly after?: string
 }
 
-const filterOf = ({ prefix, tag, token, state }: Search) => ({
-  ...(prefix ? { prefix } : {}),
-  ...(tag ? { tag } : {}),
-  ...(token ? { token } : {}),
-  ...(state ? { state: state as State } : {}),
-})
-
-const pathOf = (search: Search): string => {
-  const given = Object.entries(search).filter(([, value]) => value)
-  return given.length === 0 ? '/devices' : `/devices?${new URLSearchParams(given as [string, string][])}`
+function filterOf({ prefix, tag, token, state }: Search): Filter {
+  return {
+    ...(prefix ? { prefix } : {}),
+    ...(tag ? { tag } : {}),
+    ...(token ? { token } : {}),
+    ...(state === 'active' || state === 'quarantined' || state === 'disabled' ? { state } : {}),
+  }
 }
+
+const queryOf = (search: Readonly<Record<string, string | undefined>>): string =>
+  new URLSearchParams(Object.entries(search).flatMap(([name, value]) => (value ? [[name, value]] : []))).toString()
 
 export function DevicesPage() {
   const { query, route } = useLocation()
@@ -51,7 +53,6 @@ export function DevicesPage() {
     () => ask('listDevices', { limit: PAGE, ...filter, ...(search.after ? { after: search.after } : {}) }),
     [JSON.stringify(query)],
   )
-  const bulk = useSignal<Bulk | undefined>(undefined)
   const arrived = useSignal(0)
   useEffect(
     () =>
@@ -61,93 +62,86 @@ export function DevicesPage() {
       }),
     [],
   )
+  const go = (wanted: Readonly<Record<string, string | undefined>>): void => {
+    const text = queryOf(wanted)
+    route(text === '' ? '/devices' : `/devices?${text}`)
+  }
+  const showNew = (): void => {
+    arrived.value = 0
+    page.reload()
+  }
   const found = page.value.value
   return (
     <Page
       title="Devices"
       actions={
-        <a class="button" href={`/admin/ui/devices.csv?${new URLSearchParams(filter as Record<string, string>)}`} download="devices.csv">
-          Download CSV
+        <a class="button" href={`${PREFIX}/devices.csv?${queryOf({ ...filter })}`} download="devices.csv">
+          Download {isFiltered ? 'these' : 'all'} as CSV
         </a>
       }
     >
       <Card>
-        <Form
-          key={JSON.stringify(query)}
-          submit="Search"
-          onSubmit={async (values) => route(pathOf(values))}
-        >
-          <div class="filters">
-            <Field label="Manufacturer ID begins with" name="prefix" defaultValue={search.prefix ?? ''} />
-            <Field label="Tag" name="tag" placeholder="site=berlin" defaultValue={search.tag ?? ''} />
-            <Field label="Token ID" name="token" defaultValue={search.token ?? ''} />
-            <Choice label="State" name="state" options={STATES} value={search.state ?? ''} />
-          </div>
-        </Form>
+        <Filters values={{ ...query }} apply={go} {...(isFiltered ? { clear: () => go({}) } : {})}>
+          <Field label="Manufacturer ID begins with" name="prefix" autoComplete="off" spellcheck={false} />
+          <Field label="Tag" name="tag" placeholder="site=berlin" autoComplete="off" spellcheck={false} />
+          <Field label="Token ID" name="token" autoComplete="off" spellcheck={false} />
+          <Choice label="State" name="state" options={STATES} />
+        </Filters>
       </Card>
-      {page.error.value === undefined ? null : <Alert>{page.error.value}</Alert>}
-      <p class="news" role="status">
-        {arrived.value === 0 ? null : (
-          <button
-            type="button"
-            onClick={() => {
-              arrived.value = 0
-              page.reload()
-            }}
-          >
-            {arrived.value} registered since: show
-          </button>
-        )}
-      </p>
-      <Card>
+      <Trouble of={page} />
+      <Card
+        title={isFiltered ? 'Devices that match' : 'All devices'}
+        aside={
+          <div class="actions" role="status">
+            {arrived.value === 0 ? null : (
+              <button type="button" class="small" onClick={showNew}>
+                {several(arrived.value, 'device')} registered since: show
+              </button>
+            )}
+          </div>
+        }
+      >
         {found === undefined ? (
           <p class="muted">Loading…</p>
         ) : found.devices.length === 0 ? (
           <NoDevices isFiltered={isFiltered} hasMore={found.next !== undefined} />
         ) : (
-          <Table
-            label="Devices"
-            rows={found.devices}
-            keyOf={({ id }) => id}
-            columns={[
-              { head: 'Manufacturer ID', cell: ({ id, manufacturerId }) => <a href={`/devices/${id}`}>{manufacturerId}</a> },
-              { head: 'State', cell: (device) => <StateBadge device={device} /> },
-              { head: 'Connected', cell: (device) => <Presence device={device} /> },
-              { head: 'Tags', cell: ({ tags }) => <Tags tags={tags} /> },
-              { head: 'Registered', cell: ({ registeredAt }) => <Time at={registeredAt} /> },
-            ]}
-          />
+          <DeviceTable devices={found.devices} />
         )}
-        <Pager
-          isFirst={!search.after}
-          next={found?.next}
-          go={(after) => route(pathOf({ ...search, ...(after === undefined ? { after: '' } : { after }) }))}
-        />
+        <Pager isFirst={!search.after} next={found?.next} go={(after) => go({ ...search, after })} />
       </Card>
-      {isFiltered && may('operator') ? (
-        <Card title="All that match">
-          <div class="actions">
-            {BULK.map((one) => (
-              <button key={one.kind} type="button" class={one.danger ? 'danger' : ''} onClick={() => (bulk.value = one)}>
-                {one.verb} all that match
-              </button>
-            ))}
-          </div>
-        </Card>
+      {may('operator') ? (
+        <BulkActions filter={filter} isFiltered={isFiltered} done={page.reload} />
       ) : null}
-      {bulk.value === undefined ? null : (
-        <BulkDialog
-          bulk={bulk.value}
-          filter={filter}
-          close={() => {
-            bulk.value = undefined
-            page.reload()
-          }}
-        />
-      )}
     </Page>
   )
 }
+
+const DeviceTable = ({ devices }: { devices: readonly Device[] }) => (
+  <Table
+    label="Devices"
+    rows={devices}
+    keyOf={({ id }) => id}
+    columns={[
+      {
+        head: 'Manufacturer ID',
+        cell: ({ id, manufacturerId }) => (
+          <a class="mono" href={`/devices/${id}`}>
+            {manufacturerId}
+          </a>
+        ),
+      },
+      { head: 'Connection', cell: (device) => <Presence device={device} /> },
+      { head: 'State', cell: (device) => <StateBadge device={device} /> },
+      { head: 'Tags', cell: ({ tags }) => <TagList tags={tags} /> },
+      {
+        head: 'Registered from',
+        cell: ({ registeredFrom }) => <span class="mono">{registeredFrom ?? '–'}</span>,
+      },
+      { head: 'Registered', cell: ({ registeredAt }) => <Time at={registeredAt} /> },
+    ]}
+  />
+)
 
 const NoDevices = ({ isFiltered, hasMore }: { isFiltered: boolean; hasMore: boolean }) =>
   hasMore ? (
@@ -168,41 +162,10 @@ const NoDevices = ({ isFiltered, hasMore }: { isFiltered: boolean; hasMore: bool
     </Empty>
   )
 
-interface Bulk {
-  readonly kind: BulkChange
-  readonly verb: string
-  readonly danger: boolean
-  readonly what: string
-}
-
-const BULK: readonly Bulk[] = [
-  { kind: 'disable', verb: 'Disable', danger: true, what: 'Their connections end and their logins are refused until they are enabled again.' },
-  { kind: 'enable', verb: 'Enable', danger: false, what: 'They can log in again.' },
-  { kind: 'quarantine', verb: 'Quarantine', danger: true, what: 'They may connect and hear their commands, and do nothing else.' },
-  { kind: 'release', verb: 'Release', danger: false, what: 'Their quarantine ends.' },
-]
-
-/** Counts first, then does it: page by page, so that no request lasts for minutes. */
-function BulkDialog({ bulk, filter, close }: { bulk: Bulk; filter: ReturnType<typeof filterOf>; close: () => void }) {
-  const count = useLoaded(() => changeAll(bulk.kind, filter, { dryRun: true }), [])
-  const done = useSignal(0)
-  const run = () => changeAll(bulk.kind, filter, { told: (changed) => (done.value = changed) })
-  const found = count.value.value
-  const noun = found === 1 ? 'device' : 'devices'
-  return (
-    <Confirm title={`${bulk.verb} all that match`} submit={`${bulk.verb} ${found ?? ''} ${noun}`} act={run} close={close}>
-      <p>
-        {found === undefined ? 'Counting…' : `${found.toLocaleString()} ${noun} match.`} {bulk.what}
-      </p>
-      {done.value === 0 ? null : <p role="status">{done.value} done</p>}
-    </Confirm>
-  )
-}
-
 export const StateBadge = ({ device }: { device: Pick<Device, 'disabled' | 'quarantined'> }) =>
   device.disabled ? (
     <Badge kind="bad">Disabled</Badge>
-  ) : device.quarantined ? (
+  ) : device.quarantined === true ? (
     <Badge kind="warn">Quarantined</Badge>
   ) : (
     <Badge kind="plain">Active</Badge>
@@ -215,21 +178,12 @@ export const Presence = ({ device: { connection } }: { device: Pick<Device, 'con
     <span class="muted">{connection === undefined ? 'Not seen' : 'Offline'}</span>
   )
 
-const Tags = ({ tags }: { tags: Device['tags'] }) => (
-  <ul class="tags">
-    {tags
-      .filter(({ key }) => key !== 'manufacturerId' && key !== 'DeviceRecipe')
-      .map(({ key, value }) => (
-        <li key={`${key}=${value}`}>{`${key}=${value}`}</li>
-      ))}
-  </ul>
-)
-
-type Events = Parameters<Parameters<typeof onEvents>[0]>[0]
-
 /** The same rows in the same places; only who is connected changes. */
-function withPresence(page: Answer<'listDevices'> | undefined, events: Events): Answer<'listDevices'> | undefined {
-  const latest = new Map<unknown, (typeof events)[number]>()
+function withPresence(
+  page: Answer<'listDevices'> | undefined,
+  events: readonly LiveEvent[],
+): Answer<'listDevices'> | undefined {
+  const latest = new Map<unknown, LiveEvent>()
   for (const event of events) if (event.type.startsWith('client-')) latest.set(event.data['deviceId'], event)
   if (page === undefined || !page.devices.some(({ id }) => latest.has(id))) return page
   return {

@@ -1,13 +1,11 @@
+import { useSignal } from '@preact/signals'
 import { useLocation } from 'preact-iso'
-import { ask, type Answer } from '../api.ts'
-import { changes } from '../live.ts'
-import { Choice, Field, Form } from '../parts/form.tsx'
-import { Alert, Badge, Card, Empty, Page, Time } from '../parts/layout.tsx'
-import { useLoaded } from '../parts/loading.ts'
-import { Pager, Table } from '../parts/table.tsx'
-
-type Entry = Answer<'listJournal'>['entries'][number]
-type Request = Partial<Parameters<typeof ask<'listJournal'>>[1]>
+import { ask, messageOf } from '../api.ts'
+import { exportJournal } from '../export-journal.ts'
+import { Choice, Field, Filters } from '../parts/form.tsx'
+import { Alert, Card, Page } from '../parts/layout.tsx'
+import { several } from '../words.ts'
+import { JournalTable, type JournalRequest } from './journal-table.tsx'
 
 const KINDS = [
   ['', 'Everything'],
@@ -16,83 +14,88 @@ const KINDS = [
   ['tls', 'TLS handshakes'],
   ['operation', 'Operators'],
   ['clone', 'Suspected clones'],
+  ['journal', 'The journal itself'],
 ] as const
 
 const RESULTS = [
-  ['', 'Any result'],
+  ['', 'Any'],
   ['accepted', 'Accepted'],
   ['refused', 'Refused'],
+  ['failed', 'Failed'],
+  ['done', 'Done'],
+  ['suspected', 'Suspected'],
+  ['lost', 'Lost'],
 ] as const
 
-const PAGE = 50
+/** What the address of the page may say; the server judges the values. */
+const NAMES = ['device', 'address', 'token', 'kind', 'result', 'since', 'until'] as const
 
 export function JournalPage() {
   const { query, route } = useLocation()
+  const filter = Object.fromEntries(NAMES.flatMap((name) => (query[name] ? [[name, query[name]]] : [])))
   const go = (search: Readonly<Record<string, string>>): void => {
     const given = Object.entries(search).filter(([, value]) => value !== '')
     route(given.length === 0 ? '/journal' : `/journal?${new URLSearchParams(given)}`)
   }
-  const { before, ...filter } = query
-  const request = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== '')) as Request
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const request = filter as JournalRequest
+  const before = query['before'] === undefined ? {} : { before: Number(query['before']) }
   return (
-    <Page title="Journal" lead="Every attempt to register, every login that was refused, and what operators did.">
+    <Page
+      title="Journal"
+      lead="Every attempt to register, every login that was refused, and what operators did, newest first."
+      actions={<Tools request={request} />}
+    >
       <Card>
-        <Form key={JSON.stringify(query)} submit="Search" onSubmit={async (values) => go(values)}>
-          <div class="filters">
-            <Field label="Device or manufacturer ID" name="device" defaultValue={query['device'] ?? ''} />
-            <Field label="Address" name="address" defaultValue={query['address'] ?? ''} />
-            <Choice label="What" name="kind" options={KINDS} value={query['kind'] ?? ''} />
-            <Choice label="Result" name="result" options={RESULTS} value={query['result'] ?? ''} />
-          </div>
-        </Form>
+        <Filters values={{ ...query }} apply={go} {...(Object.keys(filter).length > 0 ? { clear: () => go({}) } : {})}>
+          <Field label="Device or manufacturer ID" name="device" autoComplete="off" spellcheck={false} />
+          <Field label="Address" name="address" autoComplete="off" spellcheck={false} />
+          <Choice label="What" name="kind" options={KINDS} />
+          <Choice label="Result" name="result" options={RESULTS} />
+        </Filters>
       </Card>
       <Card>
         <JournalTable
-          request={{ ...request, ...(before === undefined ? {} : { before: Number(before) }) }}
+          label="Journal"
+          request={{ ...request, ...before }}
           go={(next) => go({ ...filter, before: next === undefined ? '' : String(next) })}
+          empty={Object.keys(filter).length > 0 ? 'Nothing matches.' : 'Nothing was written down yet.'}
         />
       </Card>
     </Page>
   )
 }
 
-export function JournalTable({ request, go }: { request: Request; go?: (before: number | undefined) => void }) {
-  const page = useLoaded(() => ask('listJournal', { limit: go === undefined ? 10 : PAGE, ...request }), [JSON.stringify(request), changes.value])
-  const found = page.value.value
-  if (page.error.value !== undefined) return <Alert>{page.error.value}</Alert>
-  if (found === undefined) return <p class="muted">Loading…</p>
+function Tools({ request }: { request: JournalRequest }) {
+  const said = useSignal<{ kind?: 'good'; text: string } | undefined>(undefined)
+  const isBusy = useSignal(false)
+  const run = (work: () => Promise<string>): void => {
+    if (isBusy.value) return
+    isBusy.value = true
+    said.value = undefined
+    work()
+      .then(
+        (text) => (said.value = { kind: 'good', text }),
+        (reason: unknown) => (said.value = { text: messageOf(reason) }),
+      )
+      .finally(() => (isBusy.value = false))
+  }
+  const verify = async (): Promise<string> => {
+    const { whole, problem, checked } = await ask('verifyJournal')
+    if (!whole) throw new Error(problem ?? 'The journal was changed.')
+    return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
+  }
+  const save = async (): Promise<string> =>
+    `${several(await exportJournal(request), 'entry', 'entries')} saved.`
   return (
     <>
-      {found.entries.length === 0 ? (
-        <Empty title={found.next === undefined ? 'Nothing was written down.' : 'None on this page; there are more behind it.'} />
-      ) : (
-        <Table
-          label="Journal"
-          rows={found.entries}
-          keyOf={({ seq }) => String(seq)}
-          columns={[
-            { head: 'When', cell: ({ at }) => <Time at={at} /> },
-            { head: 'What', cell: (entry) => whatOf(entry) },
-            { head: 'Result', cell: ({ result }) => <Badge kind={result === 'refused' ? 'bad' : 'plain'}>{result}</Badge> },
-            { head: 'Who', cell: (entry) => <span class="mono">{subjectOf(entry)}</span> },
-            { head: 'From', cell: ({ address, caller }) => address ?? caller?.address ?? caller?.name ?? caller?.kind ?? '–' },
-            { head: 'Why', cell: ({ reason, code }) => reason ?? code ?? '–' },
-          ]}
-        />
-      )}
-      {go === undefined ? null : (
-        <Pager
-          isFirst={request.before === undefined}
-          next={found.next === undefined ? undefined : String(found.next)}
-          go={(next) => go(next === undefined ? undefined : Number(next))}
-        />
-      )}
+      {said.value === undefined ? null : <Alert {...(said.value.kind ? { kind: 'good' } : {})}>{said.value.text}</Alert>}
+      <button type="button" aria-disabled={isBusy.value} onClick={() => run(verify)}>
+        Check that it is whole
+      </button>
+      <button type="button" aria-disabled={isBusy.value} onClick={() => run(save)}>
+        Save as JSON lines
+      </button>
     </>
   )
 }
-
-const whatOf = ({ kind, operation, count }: Entry): string =>
-  `${operation ?? kind}${count === undefined ? '' : ` (${count} times)`}`
-
-const subjectOf = ({ manufacturerId, deviceId, clientId, accessKey, target }: Entry): string =>
-  manufacturerId ?? target ?? deviceId ?? clientId ?? accessKey ?? '–'

@@ -4,8 +4,11 @@ import { logIn } from '../session.ts'
 export const LoginPage = () => (
   <main class="gate">
     <section class="card">
-      <img src="/icon.svg" alt="" width="40" height="40" />
-      <h1>Log in to Mooring</h1>
+      <p class="wordmark">
+        <img src="/icon.svg" alt="" width="28" height="28" />
+        Mooring
+      </p>
+      <h1>Log in</h1>
       <Form submit="Log in" onSubmit={({ name = '', password = '' }) => logIn(name, password)}>
         <Field label="Name" name="name" autoComplete="username" required autoFocus />
         <Field label="Password" name="password" type="password" autoComplete="current-password" required />

@@ -1,24 +1,19 @@
 import { useSignal } from '@preact/signals'
 import { ask, send, type Answer } from '../api.ts'
-import { changes } from '../live.ts'
-import { Choice, Confirm, Copyable, Dialog, Field, Form } from '../parts/form.tsx'
-import { Alert, Badge, Card, Empty, Page, Time } from '../parts/layout.tsx'
+import { Dialog } from '../parts/dialog.tsx'
+import { Choice, Field, Form } from '../parts/form.tsx'
+import { Alert, Badge, Card, Empty, Facts, Page, Time } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
-import { Table } from '../parts/table.tsx'
-import { may, type Me } from '../session.ts'
-import { JournalTable } from './journal.tsx'
-
-const ROLES = [
-  ['viewer', 'Viewer: looks'],
-  ['operator', 'Operator: changes devices and tokens'],
-  ['admin', 'Admin: everything'],
-] as const
+import { may } from '../session.ts'
+import { durationText } from '../words.ts'
+import { JournalTable } from './journal-table.tsx'
+import { Keepers } from './keepers.tsx'
+import { roleOf, ROLES } from './roles.ts'
+import { ApiTokens, ServiceKeys } from './security-keys.tsx'
+import { SigningKeys } from './signing-keys.tsx'
 
 export const SecurityPage = () => (
-  <Page title="Security">
-    <Card title="Your password">
-      <PasswordForm />
-    </Card>
+  <Page title="Security" lead="Who administers, which keys count, and who was kept out.">
     {may('admin') ? (
       <>
         <Accounts />
@@ -27,11 +22,21 @@ export const SecurityPage = () => (
     ) : null}
     <ServiceKeys />
     <SigningKeys />
-    <Card title="Refused logins">
-      <JournalTable request={{ kind: 'login', result: 'refused' }} />
+    <div class="split">
+      <Certificate />
+      <Card title="Your password">
+        <PasswordForm />
+      </Card>
+    </div>
+    <Card title="Refused logins" aside={<a href="/journal?kind=login&result=refused">All of them</a>}>
+      <JournalTable
+        label="Refused logins"
+        request={{ kind: 'login', result: 'refused' }}
+        empty="No login was refused."
+      />
     </Card>
-    <Card title="Failed TLS handshakes">
-      <JournalTable request={{ kind: 'tls' }} />
+    <Card title="TLS handshakes that failed" aside={<a href="/journal?kind=tls">All of them</a>}>
+      <JournalTable label="TLS handshakes that failed" request={{ kind: 'tls' }} empty="None has failed." />
     </Card>
   </Page>
 )
@@ -40,83 +45,25 @@ function PasswordForm() {
   const isDone = useSignal(false)
   return (
     <Form
-      submit="Change it"
+      submit="Change the password"
       onSubmit={async ({ current = '', password = '' }) => {
+        isDone.value = false
         await send('POST', '/me/password', { current, password })
         isDone.value = true
       }}
     >
-      <div class="filters">
-        <Field label="Now" name="current" type="password" required autoComplete="current-password" />
-        <Field label="From now on" name="password" type="password" required minLength={12} autoComplete="new-password" />
-      </div>
+      <Field label="Now" name="current" type="password" required autoComplete="current-password" />
+      <Field
+        label="From now on"
+        name="password"
+        type="password"
+        required
+        minLength={12}
+        autoComplete="new-password"
+        hint="At least 12 characters."
+      />
       {isDone.value ? <Alert kind="good">Changed. Your other sessions have ended.</Alert> : null}
     </Form>
-  )
-}
-
-/** A list with a way to make one more and to take one away. */
-function Keepers<Row extends { name: string }>(props: {
-  title: string
-  empty: string
-  read: () => Promise<readonly Row[]>
-  columns: readonly { head: string; cell: (row: Row) => preact.ComponentChildren }[]
-  remove: { verb: string; what: string; act: (row: Row) => Promise<unknown> }
-  create?: (close: () => void) => preact.ComponentChildren
-  createText: string
-}) {
-  const rows = useLoaded(props.read, [changes.value])
-  const removing = useSignal<Row | undefined>(undefined)
-  const isCreating = useSignal(false)
-  const found = rows.value.value
-  const { verb, what, act } = props.remove
-  const isOffered = may('admin')
-  const actions = {
-    head: 'Actions',
-    cell: (row: Row) => (
-      <button type="button" class="danger" onClick={() => (removing.value = row)}>
-        {verb}
-        <span class="hidden"> {row.name}</span>
-      </button>
-    ),
-  }
-  return (
-    <Card
-      title={props.title}
-      aside={
-        isOffered && props.create !== undefined ? (
-          <button type="button" onClick={() => (isCreating.value = true)}>
-            {props.createText}
-          </button>
-        ) : null
-      }
-    >
-      {rows.error.value === undefined ? null : <Alert>{rows.error.value}</Alert>}
-      {found === undefined ? null : found.length === 0 ? (
-        <Empty title={props.empty} />
-      ) : (
-        <Table label={props.title} rows={found} keyOf={({ name }) => name} columns={isOffered ? [...props.columns, actions] : props.columns} />
-      )}
-      {isCreating.value
-        ? props.create?.(() => {
-            isCreating.value = false
-            rows.reload()
-          })
-        : null}
-      {removing.value === undefined ? null : (
-        <Confirm
-          title={`${verb} ${removing.value.name}`}
-          submit={verb}
-          act={async () => {
-            if (removing.value !== undefined) await act(removing.value)
-            rows.reload()
-          }}
-          close={() => (removing.value = undefined)}
-        >
-          <p>{what}</p>
-        </Confirm>
-      )}
-    </Card>
   )
 }
 
@@ -133,7 +80,7 @@ const Accounts = () => (
     ]}
     remove={{
       verb: 'Remove',
-      what: 'Its sessions end at once.',
+      what: 'Its sessions end at once. The last account cannot be made again without the machine.',
       act: ({ name }: Answer<'listAccounts'>['accounts'][number]) => ask('removeAccount', { name }),
     }}
     createText="Add an account"
@@ -142,13 +89,21 @@ const Accounts = () => (
         <Form
           submit="Add"
           cancel={close}
-          onSubmit={async ({ name = '', password = '', role = 'viewer' }) => {
-            await ask('createAccount', { name, password, role: role as Me['role'] })
+          onSubmit={async ({ name = '', password = '', role }) => {
+            await ask('createAccount', { name, password, role: roleOf(role) })
             close()
           }}
         >
           <Field label="Name" name="name" required autoFocus autoComplete="off" />
-          <Field label="Password" name="password" type="password" required minLength={12} autoComplete="new-password" />
+          <Field
+            label="Password"
+            name="password"
+            type="password"
+            required
+            minLength={12}
+            autoComplete="new-password"
+            hint="At least 12 characters; whoever gets the account changes it on this page."
+          />
           <Choice label="Role" name="role" options={ROLES} />
         </Form>
       </Dialog>
@@ -156,99 +111,43 @@ const Accounts = () => (
   />
 )
 
-function ApiTokens() {
-  const made = useSignal<string | undefined>(undefined)
+function Certificate() {
+  const overview = useLoaded(() => ask('overview'), [])
+  const found = overview.value.value
+  const certificate = found?.certificate
   return (
-    <>
-      <Keepers
-        title="API tokens"
-        empty="There is no API token; programs use one instead of a password."
-        read={async () => (await ask('listApiTokens')).apiTokens}
-        columns={[
-          { head: 'Name', cell: ({ name }) => name },
-          { head: 'Role', cell: ({ role }) => <Badge kind="plain">{role}</Badge> },
-          { head: 'Scopes', cell: ({ scopes }) => scopes.join(', ') },
-          { head: 'Expires', cell: ({ expiresAt }) => <Time at={expiresAt} /> },
-          { head: 'Last use', cell: ({ lastUsedAt }) => <Time at={lastUsedAt} /> },
-        ]}
-        remove={{
-          verb: 'Revoke',
-          what: 'Programs that use it are refused from the next request on.',
-          act: ({ name }: Answer<'listApiTokens'>['apiTokens'][number]) => ask('revokeApiToken', { name }),
-        }}
-        createText="Create an API token"
-        create={(close) => (
-          <Dialog title="Create an API token" close={close}>
-            <Form
-              submit="Create"
-              cancel={close}
-              onSubmit={async ({ name = '', role = 'viewer' }) => {
-                made.value = (await ask('createApiToken', { name, role: role as Me['role'], scopes: ['*'] })).token
-                close()
-              }}
-            >
-              <Field label="Name" name="name" required autoFocus autoComplete="off" />
-              <Choice label="Role" name="role" options={ROLES} />
-            </Form>
-          </Dialog>
-        )}
-      />
-      {made.value === undefined ? null : (
-        <Dialog title="The API token" close={() => (made.value = undefined)}>
-          <Alert kind="warn">It is shown this once.</Alert>
-          <Copyable label="API token" text={made.value} />
-          <div class="actions">
-            <button type="button" onClick={() => (made.value = undefined)}>
-              Done
-            </button>
-          </div>
-        </Dialog>
-      )}
-    </>
-  )
-}
-
-const ServiceKeys = () => (
-  <Keepers
-    title="Service keys"
-    empty="There is no service key; your own software connects over MQTT with one."
-    read={async () => (await ask('listServiceKeys')).keys}
-    columns={[
-      { head: 'Name', cell: ({ name }) => name },
-      { head: 'Access key', cell: ({ accessKey }) => <code>{accessKey}</code> },
-      { head: 'Publishes', cell: ({ rules }) => rules.publish.join(' ') || '–' },
-      { head: 'Subscribes', cell: ({ rules }) => rules.subscribe.join(' ') || '–' },
-      { head: 'Made', cell: ({ createdAt }) => <Time at={createdAt} /> },
-    ]}
-    remove={{
-      verb: 'Delete',
-      what: 'Its connections end, and it cannot log in again.',
-      act: ({ name }: Answer<'listServiceKeys'>['keys'][number]) => ask('deleteServiceKey', { key: name }),
-    }}
-    createText="Create a service key"
-  />
-)
-
-function SigningKeys() {
-  const keys = useLoaded(() => ask('listSigningKeys'), [changes.value])
-  const found = keys.value.value
-  return (
-    <Card title="Signing keys of registration tokens">
+    <Card title="TLS">
       {found === undefined ? (
-        <p class="muted">{keys.error.value}</p>
+        <p class="muted">{overview.error.value ?? 'Loading…'}</p>
+      ) : certificate === undefined ? (
+        <Empty title="TLS is off.">
+          <p>
+            Set <code>tls.cert</code> and <code>tls.key</code>, then <code>listen.mqtts</code> and <code>listen.https</code>
+            .
+          </p>
+        </Empty>
       ) : (
-        <Table
-          label="Signing keys"
-          rows={found.keys}
-          keyOf={({ id }) => id}
-          columns={[
-            { head: 'Key', cell: ({ id }) => <code>{id}</code> },
-            { head: 'Algorithm', cell: ({ algorithm }) => algorithm },
-            { head: 'State', cell: ({ state }) => <Badge kind={state === 'signing' ? 'good' : 'plain'}>{state}</Badge> },
-            { head: 'Made', cell: ({ createdAt }) => <Time at={createdAt} /> },
+        <Facts
+          rows={[
+            ['Subject', <code>{certificate.subject}</code>],
+            ['Expires', <Expiry notAfter={certificate.notAfter} />],
+            ['When it changes', 'The files are read again by themselves; connections stay.'],
           ]}
         />
       )}
     </Card>
+  )
+}
+
+function Expiry({ notAfter }: { notAfter: string }) {
+  const seconds = (Date.parse(notAfter) - Date.now()) / 1000
+  const days = seconds / 86_400
+  return (
+    <>
+      <Time at={notAfter} />{' '}
+      <Badge kind={days < 0 ? 'bad' : days < 30 ? 'warn' : 'good'}>
+        {days < 0 ? 'expired' : `in ${durationText(seconds)}`}
+      </Badge>
+    </>
   )
 }

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
-import { messageOf } from '../api.ts'
+import { messageOf, Problem } from '../api.ts'
+import { countdownText } from '../words.ts'
 import { Alert } from './layout.tsx'
 
 type InputProps = Omit<JSX.IntrinsicElements['input'], 'id'>
@@ -21,18 +22,26 @@ export function Field({ label, hint, ...input }: { label: string; hint?: string 
   )
 }
 
+type Options = readonly (readonly [value: string, text: string])[]
+
 export function Choice(props: {
   label: string
   name: string
-  options: readonly (readonly [value: string, text: string])[]
+  options: Options
   value?: string
+  isInline?: boolean
   onChange?: (value: string) => void
 }) {
   const id = useId()
   return (
-    <div class="field">
+    <div class={props.isInline === true ? 'inline-field' : 'field'}>
       <label for={id}>{props.label}</label>
-      <select id={id} name={props.name} value={props.value} onChange={(event) => props.onChange?.(event.currentTarget.value)}>
+      <select
+        id={id}
+        name={props.name}
+        {...(props.value === undefined ? {} : { value: props.value })}
+        onChange={(event) => props.onChange?.(event.currentTarget.value)}
+      >
         {props.options.map(([value, text]) => (
           <option key={value} value={value}>
             {text}
@@ -43,28 +52,111 @@ export function Choice(props: {
   )
 }
 
+/** A few answers to one question, all of them to be read. */
+export const Picks = (props: {
+  legend: string
+  name: string
+  options: Options
+  value: string
+  onChange: (value: string) => void
+}) => (
+  <fieldset>
+    <legend>{props.legend}</legend>
+    {props.options.map(([value, text]) => (
+      <label key={value} class="pick">
+        <input
+          type="radio"
+          name={props.name}
+          value={value}
+          checked={props.value === value}
+          onChange={() => props.onChange(value)}
+        />
+        <span>{text}</span>
+      </label>
+    ))}
+  </fieldset>
+)
+
 export type Values = Readonly<Record<string, string>>
 
-/** A form that tells why it was refused, and cannot be sent twice. */
+const valuesOf = (form: HTMLFormElement): Values =>
+  Object.fromEntries(
+    Array.from(new FormData(form), ([name, value]) => [name, typeof value === 'string' ? value.trim() : '']),
+  )
+
+/** What is looked for. Selects take effect at once, text when Enter is pressed; the address of the page holds both. */
+export function Filters(props: {
+  values: Values
+  apply: (values: Values) => void
+  clear?: () => void
+  children: ComponentChildren
+}) {
+  const form = useRef<HTMLFormElement>(null)
+  const shown = JSON.stringify(props.values)
+  useEffect(() => {
+    for (const element of form.current?.elements ?? []) {
+      if (element instanceof HTMLInputElement || element instanceof HTMLSelectElement) {
+        element.value = props.values[element.name] ?? ''
+      }
+    }
+  }, [shown])
+  return (
+    <form
+      ref={form}
+      class="filters"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault()
+        props.apply(valuesOf(event.currentTarget))
+      }}
+      onChange={(event) => {
+        if (event.target instanceof HTMLSelectElement) event.currentTarget.requestSubmit()
+      }}
+    >
+      {props.children}
+      <div class="actions">
+        <button type="submit">Search</button>
+        {props.clear === undefined ? null : (
+          <button type="button" onClick={props.clear}>
+            Clear
+          </button>
+        )}
+      </div>
+    </form>
+  )
+}
+
+/** A form that tells why it was refused, waits as long as it is told to, and cannot be sent twice. */
 export function Form(props: {
   submit: string
   onSubmit: (values: Values) => Promise<void>
-  danger?: boolean
+  isDanger?: boolean
+  isReady?: boolean
   cancel?: () => void
   children?: ComponentChildren
 }) {
-  const error = useSignal<string | undefined>(undefined)
+  const error = useSignal<unknown>(undefined)
   const isBusy = useSignal(false)
+  const waiting = useSignal(0)
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (waiting.value > 0) waiting.value -= 1
+    }, 1000)
+    return () => clearInterval(timer)
+  }, [])
+  const canSend = !isBusy.value && waiting.value === 0 && props.isReady !== false
   const send = (event: JSX.TargetedSubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
-    if (isBusy.value) return
-    const values = Object.fromEntries(Array.from(new FormData(event.currentTarget), ([k, v]) => [k, String(v)]))
+    if (!canSend) return
     isBusy.value = true
     error.value = undefined
     props
-      .onSubmit(values)
+      .onSubmit(valuesOf(event.currentTarget))
       .catch((reason: unknown) => {
-        error.value = messageOf(reason)
+        error.value = reason
+        if (reason instanceof Problem && reason.retryAfterSeconds !== undefined) {
+          waiting.value = Math.ceil(reason.retryAfterSeconds)
+        }
       })
       .finally(() => {
         isBusy.value = false
@@ -73,9 +165,14 @@ export function Form(props: {
   return (
     <form onSubmit={send}>
       {props.children}
-      {error.value === undefined ? null : <Alert>{error.value}</Alert>}
+      {error.value === undefined ? null : (
+        <Alert>
+          {messageOf(error.value)}
+          {waiting.value > 0 ? ` Try again in ${countdownText(waiting.value)}.` : null}
+        </Alert>
+      )}
       <div class="actions">
-        <button type="submit" class={props.danger ? 'danger' : 'primary'} aria-disabled={isBusy.value}>
+        <button type="submit" class={props.isDanger === true ? 'danger primary' : 'primary'} aria-disabled={!canSend}>
           {isBusy.value ? 'Working…' : props.submit}
         </button>
         {props.cancel === undefined ? null : (
@@ -85,71 +182,5 @@ export function Form(props: {
         )}
       </div>
     </form>
-  )
-}
-
-/** A question over the page. The browser keeps the focus in it, and Escape closes it. */
-export function Dialog(props: { title: string; close: () => void; children: ComponentChildren }) {
-  const box = useRef<HTMLDialogElement>(null)
-  const id = useId()
-  useEffect(() => {
-    box.current?.showModal()
-    return () => box.current?.close()
-  }, [])
-  return (
-    <dialog ref={box} aria-labelledby={id} onClose={props.close}>
-      <h2 id={id}>{props.title}</h2>
-      {props.children}
-    </dialog>
-  )
-}
-
-/** Says what it will do, and to what, before it does. */
-export const Confirm = (props: {
-  title: string
-  children: ComponentChildren
-  submit: string
-  act: () => Promise<unknown>
-  close: () => void
-}) => (
-  <Dialog title={props.title} close={props.close}>
-    <Form
-      submit={props.submit}
-      danger
-      cancel={props.close}
-      onSubmit={async () => {
-        await props.act()
-        props.close()
-      }}
-    >
-      <div class="prose">{props.children}</div>
-    </Form>
-  </Dialog>
-)
-
-/** Text to take elsewhere. */
-export function Copyable({ label, text }: { label: string; text: string }) {
-  const isCopied = useSignal(false)
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(text)
-    isCopied.value = true
-    setTimeout(() => (isCopied.value = false), 2000)
-  }
-  // Browsers give pages that came over plain http no clipboard.
-  const canCopy = 'clipboard' in navigator
-  return (
-    <div class="copyable">
-      <p class="copy-label">{label}</p>
-      <div class="copy-row">
-        <pre tabIndex={0} aria-label={label}>
-          {text}
-        </pre>
-        {canCopy ? (
-          <button type="button" onClick={() => void copy()} aria-label={`Copy ${label}`}>
-            {isCopied.value ? 'Copied' : 'Copy'}
-          </button>
-        ) : null}
-      </div>
-    </div>
   )
 }

@@ -1,17 +1,42 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { timeText } from '../words.ts'
+
+let isFirstPage = true
 
 /** A page: its title, what can be done on it, and what it shows. Its heading takes the focus, so that readers hear it. */
-export function Page(props: { title: string; lead?: string; actions?: ComponentChildren; children: ComponentChildren }) {
+export function Page(props: {
+  title: string
+  lead?: string
+  beside?: ComponentChildren
+  back?: { readonly href: string; readonly text: string }
+  actions?: ComponentChildren
+  children: ComponentChildren
+}) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${props.title} · Mooring`
   }, [props.title])
+  useEffect(() => {
+    if (!isFirstPage) heading.current?.focus({ preventScroll: true })
+    isFirstPage = false
+    scrollTo(0, 0)
+  }, [])
   return (
     <main id="main" tabIndex={-1}>
       <header class="page-head">
         <div>
-          <h1 ref={heading}>{props.title}</h1>
+          {props.back === undefined ? null : (
+            <a class="back" href={props.back.href}>
+              {props.back.text}
+            </a>
+          )}
+          <div class="title">
+            <h1 ref={heading} tabIndex={-1}>
+              {props.title}
+            </h1>
+            {props.beside}
+          </div>
           {props.lead === undefined ? null : <p class="lead">{props.lead}</p>}
         </div>
         <div class="actions">{props.actions}</div>
@@ -42,12 +67,18 @@ export const Empty = (props: { title: string; children?: ComponentChildren }) =>
 )
 
 export const Alert = (props: { kind?: 'bad' | 'warn' | 'good'; children: ComponentChildren }) => (
-  <div class={`alert ${props.kind ?? 'bad'}`} role={props.kind === 'good' ? 'status' : 'alert'}>
+  <div class={`alert ${props.kind ?? 'bad'}`} role={props.kind === undefined ? 'alert' : 'status'}>
     {props.children}
   </div>
 )
 
-export const Badge = (props: { kind: 'good' | 'bad' | 'warn' | 'plain'; children: ComponentChildren }) => (
+/** Why something could not be read; nothing when it could. */
+export const Trouble = ({ of }: { of: { readonly error: { readonly value: string | undefined } } }) =>
+  of.error.value === undefined ? null : <Alert>{of.error.value}</Alert>
+
+export type BadgeKind = 'good' | 'bad' | 'warn' | 'plain'
+
+export const Badge = (props: { kind: BadgeKind; children: ComponentChildren }) => (
   <span class={`badge ${props.kind}`}>{props.children}</span>
 )
 
@@ -63,11 +94,11 @@ export const Facts = (props: { rows: readonly (readonly [name: string, value: Co
 )
 
 /** Time as the reader's clock says it; the exact one in the tooltip. */
-export const Time = ({ at }: { at: string | undefined }) =>
+export const Time = ({ at, none = 'never' }: { at: string | undefined; none?: string }) =>
   at === undefined ? (
-    <span class="muted">never</span>
+    <span class="muted">{none}</span>
   ) : (
     <time dateTime={at} title={at}>
-      {new Date(at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })}
+      {timeText(new Date(at))}
     </time>
   )
