@@ -11,8 +11,8 @@ interface Message {
   readonly payload: string
   readonly qos: number
   readonly retain: boolean
-  readonly encoding?: 'base64'
-  readonly cut?: boolean
+  readonly encoding: 'text' | 'base64'
+  readonly cut: boolean
 }
 
 interface Heard extends Message {
@@ -94,8 +94,8 @@ const MessageItem = ({ message: { at, topic, payload, qos, retain, encoding, cut
       <span class="muted">
         QoS {qos}
         {retain ? ', retained' : ''}
-        {encoding === undefined ? '' : ', not text: in base64'}
-        {cut === true ? ', cut' : ''}
+        {encoding === 'text' ? '' : ', not text: in base64'}
+        {cut ? ', cut' : ''}
       </span>
     </p>
     <pre>{payload === '' ? ' ' : payload}</pre>

@@ -83,8 +83,18 @@ function Tiles({ facts }: { facts: Overview | undefined }) {
         value={countOf(facts?.registrations.accepted)}
         note={facts === undefined ? '' : `${countText(facts.registrations.refused)} refused`}
       />
-      <Tile name="Messages in" value={countOf(rates.value?.messagesReceived)} unit="/s" note={totalOf(stats.value?.messagesReceived)} />
-      <Tile name="Messages out" value={countOf(rates.value?.messagesSent)} unit="/s" note={totalOf(stats.value?.messagesSent)} />
+      <Tile
+        name="Messages in"
+        value={countOf(rates.value?.messagesReceived)}
+        unit="/s"
+        note={totalOf(stats.value?.messagesReceived)}
+      />
+      <Tile
+        name="Messages out"
+        value={countOf(rates.value?.messagesSent)}
+        unit="/s"
+        note={totalOf(stats.value?.messagesSent)}
+      />
       <Tile
         name="Disk free"
         href="/system"
@@ -230,7 +240,7 @@ function Subject({ data }: { data: LiveEvent['data'] }) {
     .filter(Boolean)
     .join(' ')
   const id = data['deviceId'] ?? data['id']
-  if (typeof id !== 'string') return <span class="mono">{text}</span>
+  if (id === undefined) return <span class="mono">{text}</span>
   return (
     <a class="mono" href={`/devices/${encodeURIComponent(id)}`}>
       {text}

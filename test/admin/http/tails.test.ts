@@ -92,7 +92,13 @@ test('only the device that is looked at is listened to, and for as long as someb
 
 const ESSAY = `${'x'.repeat(4095)}ä${'x'.repeat(9000)}`
 const payloads = [
-  { name: 'bytes that are no text', given: Buffer.from([0xff, 0, 0xfe]), payload: '/wD+', encoding: 'base64', cut: false },
+  {
+    name: 'bytes that are no text',
+    given: Buffer.from([0xff, 0, 0xfe]),
+    payload: '/wD+',
+    encoding: 'base64',
+    cut: false,
+  },
   { name: 'nothing', given: Buffer.alloc(0), payload: '', encoding: 'text', cut: false },
   { name: 'a long text', given: Buffer.from(ESSAY), payload: 'x'.repeat(4095), encoding: 'text', cut: true },
   {
