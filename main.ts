@@ -96,7 +96,7 @@ async function serve(loaded: LoadedConfig): Promise<number> {
       onInterrupt(() => process.exit(1))
     })
   })
-  const server = await startServer(config, { ...parts, log })
+  const server = await startServer(config, { ...parts, log, loaded })
   const facts = {
     version,
     node: process.versions.node,

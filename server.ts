@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   createAdminHttp,
   createOperator,
+  History,
   listenAdmin,
   mayReach,
   setupUrl,
@@ -11,6 +12,7 @@ import {
   type OperatorParts,
   type PageFiles,
   type ServerStatus,
+  type Totals,
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
 import {
@@ -24,7 +26,7 @@ import {
   type ListenAddress,
 } from './broker/index.ts'
 import { CertificateFiles } from './certificate-files.ts'
-import { formatListenAddress, isLoopback, type Config } from './config.ts'
+import { formatListenAddress, isLoopback, type Config, type LoadedConfig } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
@@ -37,12 +39,15 @@ import {
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
+import { runningServer } from './running-server.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
   /** The operator's page. @defaultValue one that was not built */
   readonly page?: PageFiles
+  /** Where the configuration comes from; absent when it was given whole. */
+  readonly loaded?: LoadedConfig
 }
 
 export interface Server {
@@ -109,6 +114,12 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     closing.add(() => broker.close())
 
+    const registrationEnded = new Signal<RegistrationResult>(reportFault)
+    const registrations = countRegistrations(registrationEnded)
+    const stats = (): Stats => statsOf(broker, registrations)
+    const history = new History(() => totalsOf(stats()))
+    closing.add(async () => history.stop())
+
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
@@ -119,6 +130,15 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
       adminUrls: urls,
       changed: operatorChanged,
+      server: runningServer({
+        config,
+        loaded: parts.loaded,
+        broker,
+        history,
+        database,
+        accounts: registry.accounts,
+        certificate: () => certificate?.current.cert,
+      }),
     }
     const operator = createOperator(operatorParts)
     const adminSocket = await listenAdmin({ folder: config.data, operator, log })
@@ -147,8 +167,6 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
     ]
-    const registrationEnded = new Signal<RegistrationResult>(reportFault)
-    const registrations = countRegistrations(registrationEnded)
     const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
@@ -176,8 +194,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         clientConnected: broker.clientConnected,
         clientDisconnected: broker.clientDisconnected,
         operatorChanged,
-        stats: () => statsOf(broker, registrations),
+        stats: () => ({ ...stats() }),
       },
+      watchDevice: (deviceId, heard) => broker.watch(deviceId, heard),
       page: parts.page ?? NO_PAGE,
       version: parts.version,
       log,
@@ -254,13 +273,15 @@ function setupOf(accounts: Accounts, urls: readonly string[]): Server['setup'] {
   return { code, urls: urls.map((url) => setupUrl(url, code)) }
 }
 
+type Stats = ReturnType<typeof statsOf>
+
 /** Numbers for those who watch. */
 function statsOf(
   broker: Pick<Broker, 'connectedClients' | 'counters'>,
   registrations: Readonly<Record<RegistrationResult, number>>,
-): Record<string, number> {
+) {
   const { messagesReceived, messagesSent, messagesDropped, logins, loginsRefused } = broker.counters()
-  const { created, ...refused } = registrations
+  const { created, returned, ...refused } = registrations
   return {
     connectedClients: broker.connectedClients(),
     messagesReceived,
@@ -268,10 +289,18 @@ function statsOf(
     messagesDropped,
     logins,
     loginsRefused: sum(loginsRefused),
-    registrations: created,
+    registrations: created + returned,
     registrationsRefused: sum(refused),
   }
 }
+
+const totalsOf = (stats: Stats): Totals => ({
+  connected: stats.connectedClients,
+  messagesIn: stats.messagesReceived,
+  messagesOut: stats.messagesSent,
+  registrations: stats.registrations,
+  refused: stats.registrationsRefused,
+})
 
 const sum = (numbers: Readonly<Record<string, number>>): number =>
   Object.values(numbers).reduce((total, number) => total + number, 0)

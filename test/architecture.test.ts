@@ -19,13 +19,14 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
   admin: {
     rooms: ['../registry/index.ts'],
-    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible'],
+    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible', 'csv-stringify'],
   },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
   cli: {
     rooms: [
       '../admin/index.ts',
+      '../checks.ts',
       '../config.ts',
       '../log.ts',
       '../registry/index.ts',

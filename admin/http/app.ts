@@ -1,22 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import Koa, { type Context } from 'koa'
-import { z } from 'zod'
 import { printable, type Log, type Registry } from '../../registry/index.ts'
 import type { OperatorParts } from '../operations/index.ts'
 import { Attempts } from './attempts.ts'
 import { askerOf, checkMay, checkSameOrigin, findAsker, type Asker } from './caller.ts'
 import { Events, type NewsSources } from './events.ts'
+import { deviceCsvRoute } from './device-csv.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { ownRoutes } from './own-routes.ts'
 import { Page, type PageFiles } from './page.ts'
 import { faultDetails, Problem, refusalOf } from './problem.ts'
 import { idempotencyKeyOf, requestOf } from './request.ts'
 import { PREFIX, Routes, type HttpRoute, type Match } from './route.ts'
+import { streamRoutes } from './stream-routes.ts'
+import { Tails, type WatchDevice } from './tails.ts'
 
 export interface AdminHttpParts {
-  readonly registry: Pick<Registry, 'accounts'>
+  readonly registry: Pick<Registry, 'accounts' | 'devices'>
   readonly operator: OperatorParts
   readonly news: NewsSources
+  readonly watchDevice: WatchDevice
   /** The operator's page. */
   readonly page: PageFiles
   readonly version: string
@@ -37,13 +40,16 @@ const OPENAPI = '/openapi.json'
  * The admin API over HTTP: every operation of the table as a route, and what only HTTP needs beside them; and the page that
  * is made from it. One app serves plain and TLS listeners alike. Headers of proxies are not believed.
  */
-export function createAdminHttp({ registry, operator, news, page: files, version, log }: AdminHttpParts): AdminHttp {
+export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
+  const { registry, operator, news, watchDevice, page: files, version, log } = parts
   const page = new Page(files)
   const { accounts } = registry
   const events = new Events(news, log)
+  const tails = new Tails(watchDevice, log)
   const routes = new Routes([
     ...ownRoutes({ accounts, attempts: new Attempts() }),
-    eventsRoute(events, (ctx) => () => findAsker(ctx, accounts) !== undefined),
+    ...streamRoutes({ registry, events, tails, isKnown: (ctx) => findAsker(ctx, accounts) !== undefined }),
+    deviceCsvRoute(operator),
     ...operationRoutes(operator),
   ])
   // Made when it is first asked for: what makes it takes longer to load than the rest of this room.
@@ -84,7 +90,7 @@ export function createAdminHttp({ registry, operator, news, page: files, version
       await noteUse(asker)
     }
     const result = await handled(ctx, match, asker)
-    if (route.isStream === true) return
+    if (ctx.respond === false) return
     if (result === undefined) ctx.status = 204
     else ctx.body = result
   }
@@ -136,27 +142,9 @@ export function createAdminHttp({ registry, operator, news, page: files, version
       return isReading(request) && page.owns(path)
     },
     answer: app.callback(),
-    close: () => events.close(),
-  }
-}
-
-function eventsRoute(events: Events, mayStay: (ctx: Context) => () => boolean): HttpRoute {
-  return {
-    method: 'GET',
-    path: '/events',
-    name: 'streamEvents',
-    summary: 'Hear what happens, as server-sent events. Source: docs/admin-api.md, «Events».',
-    access: 'viewer',
-    request: z.strictObject({}),
-    idempotencyKey: false,
-    isStream: true,
-    async handle(_request, ctx) {
-      if (events.isFull) {
-        throw new Problem('ERR_TOO_MANY_STREAMS', 'Too many listen already.', { 'Retry-After': '5' })
-      }
-      ctx.respond = false
-      if (ctx.method === 'HEAD') ctx.res.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' }).end()
-      else events.add(ctx.res, mayStay(ctx))
+    close: () => {
+      events.close()
+      tails.close()
     },
   }
 }

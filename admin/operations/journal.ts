@@ -36,6 +36,7 @@ const journalEntry = z
       .exactOptional(),
     operation: z.string().exactOptional(),
     target: z.string().exactOptional(),
+    detail: z.string().exactOptional().meta({ description: 'Of an operation: the name of the command that was sent.' }),
     count: z.int().exactOptional().meta({ description: 'How many this one entry tells of; absent for one.' }),
     since: z.iso.datetime().exactOptional().meta({ description: 'When the first of them happened.' }),
     hash: z.string(),

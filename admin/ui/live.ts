@@ -19,7 +19,8 @@ export interface LiveEvent {
   readonly number: number
   readonly type: string
   readonly at: number
-  readonly data: Readonly<Record<string, unknown>>
+  /** What is no text in it is nothing to this page. */
+  readonly data: Readonly<Partial<Record<string, string>>>
 }
 
 export const isLive = signal(false)

@@ -40,6 +40,8 @@ export interface JournalFacts {
   readonly caller?: JournalCaller | undefined
   readonly operation?: string | undefined
   readonly target?: string | undefined
+  /** What else was asked, when that is no secret: the name of a command. */
+  readonly detail?: string | undefined
   /** How many are told of in this one entry, when it is not one. */
   readonly count?: number | undefined
   /** When the first of them happened. */

@@ -7,7 +7,8 @@ import { Signal, type Registry, type RegistryOptions, type Role } from '../../..
 import type { StoreLevel, Writer } from '../../../storage/index.ts'
 import { memoryLog } from '../../support/log.ts'
 import { aRegistry } from '../../support/registry.ts'
-import { A_STATUS } from '../fake-operator.ts'
+import { A_RUNNING_SERVER, A_STATUS } from '../fake-operator.ts'
+import { WatchedDevices } from './watched-devices.ts'
 
 export const PASSWORD = 'correct horse battery'
 
@@ -31,6 +32,7 @@ export interface AdminDoor {
   readonly registry: Registry
   readonly log: ReturnType<typeof memoryLog>
   readonly news: News
+  readonly watched: WatchedDevices
   readonly admin: ReturnType<typeof createAdminHttp>
   /** Below `/admin/v1`, unless `path` begins with `//`. */
   ask(path: string, asked?: Asked): Promise<Answer>
@@ -59,6 +61,7 @@ export async function anAdminDoor(
 ): Promise<AdminDoor> {
   const log = memoryLog()
   const registry = await aRegistry(t, options)
+  const watched = new WatchedDevices()
   const changed = new Signal<OperatorChange>(() => {})
   const news: News = {
     deviceRegistered: registry.deviceRegistered,
@@ -73,9 +76,18 @@ export async function anAdminDoor(
     status: () => A_STATUS,
     adminUrls: () => ['http://here/'],
     changed,
+    server: A_RUNNING_SERVER,
     ...operator,
   } as OperatorParts
-  const admin = createAdminHttp({ registry, operator: parts, news, page: filesOf(page), version: '1.2.3', log })
+  const admin = createAdminHttp({
+    registry,
+    operator: parts,
+    news,
+    watchDevice: watched.watch,
+    page: filesOf(page),
+    version: '1.2.3',
+    log,
+  })
   const server = createServer((request, response) => void admin.answer(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -92,6 +104,7 @@ export async function anAdminDoor(
     registry,
     log,
     news,
+    watched,
     admin,
     ask: (path, asked = {}) => ask(`${baseUrl}${path.startsWith('//') ? path.slice(1) : `/admin/v1${path}`}`, asked),
     session: async (role) => {
