@@ -44,7 +44,7 @@ test('a device is seen whether it was connected before or comes later, at every 
   const before = await broker.device(1)
   const { seen, watcher, until } = sight()
   broker.watch(deviceIdOf(1), watcher)
-  for (const qos of [0, 1, 2] as const) before.publish({ topic: stateOf(1), payload: `${qos}`, qos, messageId: qos + 1 })
+  for (const qos of [0, 1, 2] as const) before.publish(stateOf(1), `${qos}`, { qos, messageId: qos + 1 })
   await until(3)
   const after = await broker.device(1)
   after.publish(stateOf(1), 'again')
