@@ -16,6 +16,7 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
   request.on('error', () => {})
   request.end()
   const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.on('error', () => {})
   let text = ''
   response.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
@@ -29,7 +30,10 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
   const until = async (reached: () => boolean): Promise<void> => {
     while (!reached()) await once(response, 'more')
   }
-  const messages = (): Event['data'][] => events().flatMap(({ event, data }) => (event === 'message' ? data : []))
+  const messages = (): Event['data'][] => 
+    events()
+      .filter(({ event }) => event === 'message')
+      .map(({ data }) => data)
   const skipped = (): number =>
     events().reduce((sum, { event, data }) => (event === 'skipped' ? sum + Number(data['count']) : sum), 0)
   await until(() => events().some(({ event }) => event === 'hello'))
