@@ -15,6 +15,7 @@ import {
   createAdmission,
   createBroker,
   createWebSocketDoor,
+  openTcpHandles,
   type Broker,
   listenTcp,
   listenTls,
@@ -136,7 +137,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       listeners.set('mqtts', listener)
     }
 
-    const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
+    const handles = await openTcpHandles()
+    const maxMessageBytes = config.mqtt.maxPacketBytes
+    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
     const readiness = (): ReadinessCheck[] => [
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
