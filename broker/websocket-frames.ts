@@ -118,7 +118,7 @@ export class FrameReader {
   #gatherHeader(bytes: Buffer, from: number, end: number): number {
     this.#header ??= Buffer.alloc(MAX_CLIENT_HEADER_BYTES)
     const header = this.#header
-    for (let at = from; at < end; ) {
+    for (let at = from; at < end;) {
       header[this.#headerBytes++] = bytes[at++]!
       if (this.#headerBytes === 2) this.#check(header[0]!, header[1]!)
       if (this.#headerBytes < 2 || this.#headerBytes < headerLength(header[1]!)) continue
