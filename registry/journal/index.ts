@@ -22,7 +22,7 @@ export {
   type JournalResult,
 } from './entry.ts'
 export type { Explanation, LastConnect } from './explain.ts'
-export type { Finding } from './findings.ts'
+export { CHECKS, type Finding } from './findings.ts'
 export { JOURNAL_DEFAULTS, type Journal, type JournalLimits, type JournalPage, type JournalVerdict } from './journal.ts'
 
 /** The journal with those who write into it and those who read in it. */
