@@ -42,12 +42,13 @@ export async function openJournal(
     readonly limits?: JournalLimits | undefined
     readonly log: Log
     readonly now: () => Date
+    readonly elapsedMs: () => number
   },
 ): Promise<JournalRoom> {
-  const { store, throttle, limits = JOURNAL_DEFAULTS, log, now } = parts
+  const { store, throttle, limits = JOURNAL_DEFAULTS, log, now, elapsedMs } = parts
   const entries = new JournalStore(database)
   await entries.open()
-  const journal = new Journal({ store: entries, limits, log, now })
+  const journal = new Journal({ store: entries, limits, log, now, elapsedMs })
   await recover(journal, store)
   const repeats = new Repeats(journal, now)
   const whereabouts = new Whereabouts()
