@@ -30,7 +30,7 @@ export async function measureImport({ folder, cores, repeats, say }: Bench, tall
       writeFileSync(file, `manufacturerId,tags,note\n${rows.join('')}`)
       const begun = performance.now()
       const { code, peak } = await peakOf([program, 'allow', 'import', file, '--data', data, '--json'])
-      if (code !== 0) throw new Error(`the import ended with exit code ${code}`)
+      if (code !== 0) throw new Error(`the import ended with exit code ${String(code)}`)
       tally.add(TIME, server.name, (performance.now() - begun) / 1000)
       tally.add(OF_COMMAND, server.name, peak)
     }

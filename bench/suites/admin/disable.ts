@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectAsync } from 'mqtt'
@@ -52,7 +51,7 @@ async function disableOne(devices: string, { mqttPort }: Broker, operator: Opera
   const [clientId = '', username = '', password = ''] = line.split(' ')
   const login = { clientId, username, password, reconnectPeriod: 0 }
   const client = await connectAsync(`mqtt://127.0.0.1:${mqttPort}`, login)
-  const closed = once(client, 'close')
+  const closed = new Promise<void>((resolve) => client.once('close', resolve))
   const begun = performance.now()
   await operator.disableDevice({ device: clientId })
   await closed

@@ -17,20 +17,28 @@ export async function measureTokens({ folder, cores, repeats, say }: Bench, tall
   const files = { [RECORD]: newPath(folder, 'record.jwt'), [LEGACY]: newPath(folder, 'legacy.jwt') }
   writeFileSync(files[RECORD], await tokenWithEveryLimit(data), { mode: 0o600 })
   writeFileSync(files[LEGACY], signedElsewhere(data), { mode: 0o600 })
-  const { pid, httpPort: port, stop } = await startMooring({ data, folder, cores: [cores.broker, cores.load] })
+  const server = await startMooring({ data, folder, cores: [cores.broker, cores.load] })
   try {
     for (let repeat = 1; repeat <= repeats; repeat++) {
       say(`registrations with and without a token record, repeat ${repeat}`)
       for (const [contestant, file] of Object.entries(files)) {
         const prefix = `A${repeat}-${contestant === RECORD ? 'record' : 'legacy'}-`
-        const load = await runRegload({ port, pid, 'token-file': file, prefix, conns: 64, warm: 2, time: 3 })
+        const load = await runRegload({
+          port: server.httpPort,
+          pid: server.pid,
+          'token-file': file,
+          prefix,
+          conns: 64,
+          warm: 2,
+          time: 3,
+        })
         tally.add(RATE, contestant, load.number('per_s'))
         if (load.number('answers') > load.number('ok'))
           tally.note(`${contestant}: answers in repeat ${repeat} were refusals.`)
       }
     }
   } finally {
-    await stop()
+    await server.stop()
   }
 }
 
@@ -57,8 +65,9 @@ async function tokenWithEveryLimit(data: string): Promise<string> {
 /** HS256, as any library does it with the shared secret. Source: docs/contract.md §2. */
 function signedElsewhere(data: string): string {
   const fileOf = (name: string): string => readFileSync(join(data, name), 'utf8').trim()
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = { url: 'http://127.0.0.1/api/register-device', iss: fileOf('registration-issuer') }
   const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ ...claims, iat: Math.floor(Date.now() / 1000) })}`
   return `${signed}.${createHmac('sha256', fileOf('registration-secret')).update(signed).digest('base64url')}`
 }
+
+const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
