@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { test } from 'node:test'
+import { connectOperator, type DeviceAnswer, type DeviceChangeRequest, type Operator } from '../../admin/index.ts'
+import { loadConfig } from '../../config.ts'
+import { openStore } from '../../open-store.ts'
+import { memoryLog } from '../support/log.ts'
+import { registrationLoad } from '../support/registration-load.ts'
+import { startMooring, type Mooring } from '../support/server.ts'
+
+const KILLS = process.env['MOORING_LONG_TESTS'] === '1' ? 20 : 2
+const DEVICES = 300
+/** Small pages, so that a kill falls between two of them, or into one. */
+const PAGE = 10
+
+interface Progress {
+  readonly secrets: Map<string, string>
+  pages: number
+}
+
+/** A change of all devices of a token, page after page, until it is done or nobody answers. */
+async function changeAll(operator: Operator, token: string, change: DeviceChangeRequest, progress: Progress) {
+  for (let after: string | undefined; ;) {
+    const from = after === undefined ? {} : { after }
+    const page = await operator
+      .changeDevices({ change, devices: { token }, limit: PAGE, ...from })
+      .catch(() => undefined)
+    if (page === undefined) return false
+    progress.pages += 1
+    for (const { deviceId, accessSecret } of page.secrets) progress.secrets.set(deviceId, accessSecret)
+    after = page.next
+    if (after === undefined) return true
+  }
+}
+
+async function operatorOf({ data }: Mooring): Promise<Operator> {
+  const operator = await connectOperator(data)
+  assert.ok(operator !== undefined)
+  return operator
+}
+
+async function all(operator: Operator, filter: object): Promise<DeviceAnswer[]> {
+  const found: DeviceAnswer[] = []
+  for (let after: string | undefined; ;) {
+    const page = await operator.listDevices({ ...filter, limit: 1000, ...(after === undefined ? {} : { after }) })
+    found.push(...page.devices)
+    after = page.next
+    if (after === undefined) return found
+  }
+}
+
+const idsOf = (devices: readonly DeviceAnswer[]): string[] => devices.map(({ id }) => id).toSorted()
+
+test(`a leaked token is dealt with in the midst of ${KILLS} kills: every device is as before or as after, and asking again completes it`, async (t) => {
+  let server = await startMooring(t)
+  const { data } = server
+  const load = registrationLoad(server, 16, await server.token('mqtt'))
+  await load.reached(DEVICES)
+  const [{ id: token } = { id: '' }] = (await (await operatorOf(server)).listTokens({ limit: 10 })).tokens.filter(
+    ({ uses }) => uses > 0,
+  )
+  await server.kill()
+  await load.ended
+  server = await startMooring(t, { data })
+
+  for (const kind of ['quarantine', 'release'] as const) {
+    for (let kill = 0; kill < KILLS; kill++) {
+      const operator = await operatorOf(server)
+      const progress: Progress = { secrets: new Map(), pages: 0 }
+      const changing = changeAll(operator, token, { kind }, progress)
+      setTimeout(() => void server.kill(), randomInt(5, 60))
+      await changing
+      await server.kill()
+      server = await startMooring(t, { data })
+
+      const again = await operatorOf(server)
+      const quarantined = await all(again, { token, state: 'quarantined' })
+      const inAll = (await all(again, { token })).filter((device) => device.quarantined === true)
+      assert.deepEqual(idsOf(quarantined), idsOf(inAll), 'the index says what the devices say')
+      const others = kind === 'quarantine' ? inAll.length : (await all(again, { token })).length - inAll.length
+      assert.ok(others >= Math.max(progress.pages - 1, 0) * PAGE, 'what was answered is on the disk')
+    }
+    const operator = await operatorOf(server)
+    assert.ok(await changeAll(operator, token, { kind }, { secrets: new Map(), pages: 0 }))
+    const left = await all(operator, { token, state: kind === 'quarantine' ? 'active' : 'quarantined' })
+    assert.deepEqual(left, [])
+  }
+
+  const rotated: Progress = { secrets: new Map(), pages: 0 }
+  const rotating = changeAll(await operatorOf(server), token, { kind: 'rotate', overlapSeconds: 0 }, rotated)
+  while (rotated.pages < 5) await new Promise(setImmediate)
+  await server.kill()
+  assert.equal(await rotating, false)
+  assert.ok(rotated.secrets.size >= 5 * PAGE && rotated.secrets.size < DEVICES, `${rotated.secrets.size} secrets`)
+
+  const { config } = loadConfig({ env: { MOORING_DATA: data }, cwd: data })
+  const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
+  t.after(() => database.close())
+  assert.ok((await registry.journal.verify()).whole)
+  for (const [deviceId, accessSecret] of rotated.secrets) {
+    const { accessKey } = registry.devices.keyOf(registry.devices.get(deviceId))
+    const presented = { clientId: deviceId, accessKey, accessSecret, address: '127.0.0.1' }
+    assert.equal((await registry.authenticate(presented)).accessKey, accessKey, deviceId)
+  }
+})
