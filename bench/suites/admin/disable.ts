@@ -23,7 +23,7 @@ const ALL = { what: 'disabling all 10,000, until no connection is left', unit: '
 export async function measureDisable(bench: Bench, tally: Tally): Promise<void> {
   bench.say(`${CONNECTED} devices register`)
   await bench.fleet.grow(CONNECTED + 1)
-  const broker = await startPinnedMooring(bench)
+  const broker = await startPinnedMooring(bench, { MOORING_LIMITS_CONNECTIONS: String(2 * CONNECTED) })
   try {
     const operator = await connectOperator(bench.fleet.data)
     if (operator === undefined) throw new Error('the server is not there')
