@@ -169,6 +169,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       operator: operatorParts,
       news: {
         deviceRegistered: registry.deviceRegistered,
+        deviceReturned: registry.deviceReturned,
         registrationEnded,
         clientConnected: broker.clientConnected,
         clientDisconnected: broker.clientDisconnected,
@@ -255,7 +256,7 @@ function statsOf(
   registrations: Readonly<Record<RegistrationResult, number>>,
 ): Record<string, number> {
   const { messagesReceived, messagesSent, messagesDropped, logins, loginsRefused } = broker.counters()
-  const { created, ...refused } = registrations
+  const { created, returned: _returned, ...refused } = registrations
   return {
     connectedClients: broker.connectedClients(),
     messagesReceived,
