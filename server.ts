@@ -73,7 +73,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   try {
     const storeWrites = new StoreWrites()
     const watchWrites = storeWrites.watch.bind(storeWrites)
-    const { database, registry } = await openStore(config, { ...parts, watchWrites })
+    const { preparedSecrets } = config.registration
+    const { database, registry } = await openStore(config, { ...parts, watchWrites, preparedSecrets })
     closing.add(() => database.close())
     closing.add(() => registry.close())
     database.writer.onHealth((error) => {
@@ -157,6 +158,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        preparedSecrets: () => registry.preparedSecrets(),
         lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => certificate?.current.cert,
