@@ -5,7 +5,7 @@ import { Writable } from 'node:stream'
 import { createOperator } from './admin/index.ts'
 import { banner, runCli, servingLine, setupLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
-import { isSingleExecutable, packagedFile, packagedFileNames } from './executable/index.ts'
+import { isSingleExecutable, packagedFile, packagedFileNames, pageFiles } from './executable/index.ts'
 import { createLog } from './log.ts'
 import { openStore } from './open-store.ts'
 import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
@@ -23,6 +23,7 @@ const LONGEST_STOP_MS = 9_000
 if (isSingleExecutable) process.env['UV_THREADPOOL_SIZE'] ??= `${availableParallelism() + DEFAULT_POOL_THREADS}`
 
 const version = versionOf(packagedFile('package.json'))
+const parts = { version, poolThreads: threadPoolSize(), page: pageFiles }
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 void main()
@@ -39,7 +40,7 @@ async function main(): Promise<void> {
     env: process.env,
     cwd: process.cwd(),
     openLocal,
-    startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
+    startServer: (config, { log }) => startServer(config, { ...parts, log }),
     serve,
     onInterrupt,
     packagedFiles: { names: packagedFileNames, read: packagedFile },
@@ -95,7 +96,7 @@ async function serve(loaded: LoadedConfig): Promise<number> {
       onInterrupt(() => process.exit(1))
     })
   })
-  const server = await startServer(config, { log, version, poolThreads: threadPoolSize() })
+  const server = await startServer(config, { ...parts, log, loaded })
   const facts = {
     version,
     node: process.versions.node,
