@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
@@ -18,10 +20,24 @@ function operationRoutes() {
   }
 }
 
+/** The description of the API for people: of its package two files are enough. The page around them is in `public/docs`. */
+function apiDescription() {
+  const { resolve } = createRequire(import.meta.url)
+  return {
+    name: 'api-description',
+    generateBundle() {
+      for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css']) {
+        const source = readFileSync(resolve(`swagger-ui-dist/${name}`))
+        this.emitFile({ type: 'asset', fileName: `docs/${name}`, source })
+      }
+    },
+  }
+}
+
 export default defineConfig({
   root: here('.'),
   base: '/',
-  plugins: [operationRoutes()],
+  plugins: [operationRoutes(), apiDescription()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es' },
   build: {

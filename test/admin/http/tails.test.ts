@@ -16,6 +16,7 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
   request.on('error', () => {})
   request.end()
   const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.on('error', () => {})
   let text = ''
   response.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
@@ -29,7 +30,10 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
   const until = async (reached: () => boolean): Promise<void> => {
     while (!reached()) await once(response, 'more')
   }
-  const messages = (): Event['data'][] => events().flatMap(({ event, data }) => (event === 'message' ? data : []))
+  const messages = (): Event['data'][] => 
+    events()
+      .filter(({ event }) => event === 'message')
+      .map(({ data }) => data)
   const skipped = (): number =>
     events().reduce((sum, { event, data }) => (event === 'skipped' ? sum + Number(data['count']) : sum), 0)
   await until(() => events().some(({ event }) => event === 'hello'))
@@ -92,13 +96,7 @@ test('only the device that is looked at is listened to, and for as long as someb
 
 const ESSAY = `${'x'.repeat(4095)}ä${'x'.repeat(9000)}`
 const payloads = [
-  {
-    name: 'bytes that are no text',
-    given: Buffer.from([0xff, 0, 0xfe]),
-    payload: '/wD+',
-    encoding: 'base64',
-    cut: false,
-  },
+  { name: 'bytes that are no text', given: Buffer.from([0xff, 0, 0xfe]), payload: '/wD+', encoding: 'base64', cut: false },
   { name: 'nothing', given: Buffer.alloc(0), payload: '', encoding: 'text', cut: false },
   { name: 'a long text', given: Buffer.from(ESSAY), payload: 'x'.repeat(4095), encoding: 'text', cut: true },
   {
