@@ -19,7 +19,8 @@ export interface LiveEvent {
   readonly number: number
   readonly type: string
   readonly at: number
-  readonly data: Readonly<Record<string, unknown>>
+  /** What is no text in it is nothing to this page. */
+  readonly data: Readonly<Partial<Record<string, string>>>
 }
 
 export const isLive = signal(false)
@@ -123,4 +124,4 @@ function draw(): void {
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const dataOf = <T = LiveEvent['data'],>(event: MessageEvent<string>): T => JSON.parse(event.data) as T
+const dataOf = <T = LiveEvent['data']>(event: MessageEvent<string>): T => JSON.parse(event.data) as T
