@@ -64,7 +64,7 @@ export class Sessions {
   /** Takes a session out with its subscriptions. Its queue is for the caller to let go. */
   drop(session: StoredSession): void {
     const { journal } = this.#parts
-    for (const filter of [...session.subscriptions.keys()]) this.#unsubscribe(session, filter)
+    for (const filter of session.subscriptions.keys()) this.#unsubscribe(session, filter)
     session.gone = true
     this.#byId.delete(session.clientId)
     this.#byNumber.delete(session.number)
