@@ -37,7 +37,7 @@ export interface RegistrationsParts {
   readonly now: () => Date
 }
 
-const UNKNOWN_ADDRESS = 'unknown'
+export const UNKNOWN_ADDRESS = 'unknown'
 
 /** How a device comes into the registry, and back into it. Source: docs/contract.md §1. */
 export class Registrations {
