@@ -15,6 +15,7 @@ import {
   createAdmission,
   createBroker,
   createWebSocketDoor,
+  openTcpHandles,
   type Broker,
   listenTcp,
   listenTls,
@@ -136,7 +137,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       listeners.set('mqtts', listener)
     }
 
-    const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
+    const handles = await openTcpHandles()
+    const maxMessageBytes = config.mqtt.maxPacketBytes
+    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
     const readiness = (): ReadinessCheck[] => [
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
@@ -166,6 +169,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       operator: operatorParts,
       news: {
         deviceRegistered: registry.deviceRegistered,
+        deviceReturned: registry.deviceReturned,
         registrationEnded,
         clientConnected: broker.clientConnected,
         clientDisconnected: broker.clientDisconnected,
@@ -252,7 +256,7 @@ function statsOf(
   registrations: Readonly<Record<RegistrationResult, number>>,
 ): Record<string, number> {
   const { messagesReceived, messagesSent, messagesDropped, logins, loginsRefused } = broker.counters()
-  const { created, ...refused } = registrations
+  const { created, returned: _returned, ...refused } = registrations
   return {
     connectedClients: broker.connectedClients(),
     messagesReceived,

@@ -111,7 +111,7 @@ export class Registrations {
       const { device, reason } = this.#returning(id, permission, now) ?? {}
       const key = store.findDeviceKey(id)
       if (device === undefined || reason === undefined || key === undefined) throw alreadyRegistered()
-      returns.takePace(id, now)
+      returns.takePace(id)
       const accessSecret = mintAccessSecret()
       const secretHash = await credentials.hashGenerated(accessSecret)
       const secretVersion = (key.secretVersion ?? 0) + 1

@@ -9,11 +9,12 @@ import { Events, type NewsSources } from './events.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { ownRoutes } from './own-routes.ts'
 import { faultDetails, Problem, refusalOf } from './problem.ts'
+import { Audit } from './audit.ts'
 import { idempotencyKeyOf, requestOf } from './request.ts'
 import { PREFIX, Routes, type HttpRoute, type Match } from './route.ts'
 
 export interface AdminHttpParts {
-  readonly registry: Pick<Registry, 'accounts'>
+  readonly registry: Pick<Registry, 'accounts' | 'attempts' | 'journal'>
   readonly operator: OperatorParts
   readonly news: NewsSources
   readonly version: string
@@ -36,9 +37,10 @@ const OPENAPI = '/openapi.json'
  */
 export function createAdminHttp({ registry, operator, news, version, log }: AdminHttpParts): AdminHttp {
   const { accounts } = registry
+  const audit = new Audit(registry)
   const events = new Events(news, log)
   const routes = new Routes([
-    ...ownRoutes({ accounts, attempts: new Attempts() }),
+    ...ownRoutes({ accounts, attempts: new Attempts(), audit }),
     eventsRoute(events, (ctx) => () => findAsker(ctx, accounts) !== undefined),
     ...operationRoutes(operator),
   ])
@@ -71,10 +73,10 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
       return
     }
     const { route, match } = routeOf(ctx)
-    const asker = route.access === 'public' ? undefined : askerOf(ctx, accounts)
+    const asker = route.access === 'public' ? undefined : audit.unknown(ctx, route, () => askerOf(ctx, accounts))
     if (asker?.caller.kind !== 'api-token') checkSameOrigin(ctx)
     if (asker !== undefined) {
-      checkMay(asker, route)
+      audit.forbidden(ctx, route, asker, () => checkMay(asker, route))
       await noteUse(asker)
     }
     const result = await handled(ctx, match, asker)

@@ -56,6 +56,7 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
   const changed = new Signal<OperatorChange>(() => {})
   const news: News = {
     deviceRegistered: registry.deviceRegistered,
+    deviceReturned: registry.deviceReturned,
     registrationEnded: new Signal(() => {}),
     clientConnected: new Signal(() => {}),
     clientDisconnected: new Signal(() => {}),
