@@ -1,7 +1,7 @@
 // npm run build:binary [x64|arm64|all]: one file that needs no Node, no npm and no network. → dist/mooring
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
@@ -22,6 +22,13 @@ const targets = {
 const asked = process.argv[2] ?? 'x64'
 const archs = asked === 'all' ? Object.keys(targets) : [asked]
 if (!archs.every((arch) => Object.hasOwn(targets, arch))) throw new Error(`no such target: ${asked}; x64, arm64, all`)
+
+/** Brotli would take three times as long at each start. The Node that runs this script may not know Zstandard. */
+const PACK = `
+  const { readFileSync, writeFileSync } = require('node:fs')
+  const { constants, zstdCompressSync } = require('node:zlib')
+  const [from, to] = process.argv.slice(1)
+  writeFileSync(to, zstdCompressSync(readFileSync(from), { params: { [constants.ZSTD_c_compressionLevel]: 19 } }))`
 
 /** How Node runs in the executable. */
 const EXEC_ARGV = [
@@ -56,7 +63,7 @@ async function build(arch) {
   }
   for (const file of [node, ...Object.values(native)]) refuseOtherMachine(resolve(root, file), machine)
 
-  const assets = compressed({ ...(await packagedFiles()), ...native }, join(folder, 'assets'))
+  const assets = compressed({ ...(await packagedFiles()), ...page(folder), ...native }, join(folder, 'assets'))
   const made = join(folder, 'mooring')
   const settings = join(folder, 'sea.json')
   writeFileSync(
@@ -97,11 +104,24 @@ async function packagedFiles() {
   return Object.fromEntries(packagedFileNames().map((name) => [name, placeInSources(name)]))
 }
 
+/** The operator's page, when it was built: every file of it, and the list of their names. */
+function page(folder) {
+  const built = join(dist, 'ui')
+  const names = existsSync(built)
+    ? readdirSync(built, { recursive: true }).filter((name) => statSync(join(built, name)).isFile())
+    : []
+  const list = join(folder, 'ui.json')
+  writeFileSync(list, JSON.stringify(names.toSorted()))
+  return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(built, name)])), 'ui.json': list }
+}
+
 /** The parts of the program, and what V8 made of the first. */
 async function code(folder, arch) {
   const named = (names) => Object.fromEntries(names.map((name) => [`code/${name}`, join(work, name)]))
+  const packed = join(folder, 'main.cjs.zst')
+  run(join(nodeFolder(process.arch), 'bin/node'), ['-e', PACK, join(work, 'main.cjs'), packed])
   const all = {
-    ...named(parts.filter((name) => name === 'main.cjs')),
+    'code/main.cjs': packed,
     ...compressed(named(parts.filter((name) => name !== 'main.cjs')), join(folder, 'assets')),
   }
   // Code for the machine that builds is no use on another.

@@ -3,20 +3,20 @@
 // runs later. What packaging/warm.mjs keeps is all that a start needs.
 const { dirname } = require('node:path')
 const { getRawAsset } = require('node:sea')
-const { brotliDecompressSync } = require('node:zlib')
+const { brotliDecompressSync, zstdDecompressSync } = require('node:zlib')
 const { Script } = require('node:vm')
 
 const MAIN = 'main.cjs'
 const loaded = new Map()
 
-/** The program is one part that every start needs, and others that few need, which are compressed. */
+/** The program is one part that every start needs, packed so that it is unpacked soon, and others that few need. */
 function load(name) {
   const known = loaded.get(name)
   if (known !== undefined) return known.exports
   const module = { exports: {} }
   loaded.set(name, module)
   const bytes = Buffer.from(getRawAsset(`code/${name}`))
-  const source = (name === MAIN ? bytes : brotliDecompressSync(bytes)).latin1Slice()
+  const source = (name === MAIN ? zstdDecompressSync(bytes) : brotliDecompressSync(bytes)).latin1Slice()
   const compiled = new Script(source, { filename: name, ...(name === MAIN && { cachedData: keptCode() }) })
   compiled.runInThisContext()(module.exports, requirePart, module, process.execPath, dirname(process.execPath))
   return module.exports
