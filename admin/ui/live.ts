@@ -29,6 +29,8 @@ export const stats = signal<Stats | undefined>(undefined)
 export const rates = signal<Pick<Stats, 'messagesReceived' | 'messagesSent'> | undefined>(undefined)
 /** Rises when somebody changed something: what is shown may be read anew. */
 export const changes = signal(0)
+/** Rises when the server is back: what happened meanwhile was not told. */
+export const comebacks = signal(0)
 export const latest = signal<readonly LiveEvent[]>([])
 
 const TYPES = ['device-registered', 'registration-refused', 'client-connected', 'client-disconnected', 'changed']
@@ -62,7 +64,10 @@ export function startLive(): void {
   source = new EventSource(`${PREFIX}/events`)
   source.addEventListener('hello', () => {
     // Events are not kept: whatever came between is read.
-    if (count > 0 || stats.value !== undefined) changes.value++
+    if (count > 0 || stats.value !== undefined) {
+      changes.value++
+      comebacks.value++
+    }
     isLive.value = true
   })
   source.addEventListener('stats', (event) => takeStats(dataOf<Stats>(event)))

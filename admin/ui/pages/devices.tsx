@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { ask, PREFIX, type Answer } from '../api.ts'
 import type { Filter } from '../change-all.ts'
-import { onEvents, type LiveEvent } from '../live.ts'
+import { comebacks, onEvents, type LiveEvent } from '../live.ts'
 import { Choice, Field, Filters } from '../parts/form.tsx'
 import { Badge, Card, Empty, Page, Time, Trouble } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
@@ -51,7 +51,7 @@ export function DevicesPage() {
   const isFiltered = Object.keys(filter).length > 0
   const page = useLoaded(
     () => ask('listDevices', { limit: PAGE, ...filter, ...(search.after ? { after: search.after } : {}) }),
-    [JSON.stringify(query)],
+    [JSON.stringify(query), comebacks.value],
   )
   const arrived = useSignal(0)
   useEffect(

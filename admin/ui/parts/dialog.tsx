@@ -9,12 +9,18 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
   const box = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
-    box.current?.showModal()
-    // Closed before it goes, so that the browser gives the focus back to where it was.
-    return () => box.current?.close()
+    const dialog = box.current
+    dialog?.showModal()
+    // Closed before it goes, so that the browser gives the focus back to where it was; the reference is empty by then.
+    return () => dialog?.close()
   }, [])
+  // Whether it goes is for its owner to say.
+  const cancel = (event: Event): void => {
+    event.preventDefault()
+    props.close()
+  }
   return (
-    <dialog ref={box} aria-labelledby={id} onCancel={props.close}>
+    <dialog ref={box} aria-labelledby={id} onCancel={cancel}>
       <h2 id={id}>{props.title}</h2>
       {props.children}
     </dialog>
