@@ -110,8 +110,8 @@ export async function fileFindings({ limits }: Pick<Config, 'limits'>, pid: numb
 }
 
 /** Of a running server. */
-export function accountFinding(accounts: number): Finding {
-  if (accounts > 0) return { check: 'admin', state: 'ok', text: `${accounts} accounts` }
+export function accountFinding(isThereOne: boolean): Finding {
+  if (isThereOne) return { check: 'admin', state: 'ok', text: 'the admin API has an account' }
   const hint = 'mooring admin create NAME, or: mooring admin setup-url'
   return { check: 'admin', state: 'warning', text: 'the admin API has no account yet', hint }
 }

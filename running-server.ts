@@ -61,7 +61,7 @@ async function checksOf({ config, loaded, database, accounts }: RunningServerPar
         },
     ...(await configuredFindings(config)),
     ...(await fileFindings(config, 'self')),
-    accountFinding(accounts.list().length),
+    accountFinding(accounts.list().length > 0),
   ]
 }
 

@@ -19,6 +19,7 @@ import {
   createAdmission,
   createBroker,
   createWebSocketDoor,
+  openTcpHandles,
   type Broker,
   listenTcp,
   listenTls,
@@ -83,7 +84,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   try {
     const storeWrites = new StoreWrites()
     const watchWrites = storeWrites.watch.bind(storeWrites)
-    const { database, registry } = await openStore(config, { ...parts, watchWrites })
+    const { preparedSecrets } = config.registration
+    const { database, registry } = await openStore(config, { ...parts, watchWrites, preparedSecrets })
     closing.add(() => database.close())
     closing.add(() => registry.close())
     database.writer.onHealth((error) => {
@@ -162,7 +164,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       listeners.set('mqtts', listener)
     }
 
-    const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
+    const handles = await openTcpHandles()
+    const maxMessageBytes = config.mqtt.maxPacketBytes
+    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
     const readiness = (): ReadinessCheck[] => [
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
@@ -178,6 +182,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        preparedSecrets: () => registry.preparedSecrets(),
         lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => certificate?.current.cert,
@@ -190,6 +195,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       operator: operatorParts,
       news: {
         deviceRegistered: registry.deviceRegistered,
+        deviceReturned: registry.deviceReturned,
         registrationEnded,
         clientConnected: broker.clientConnected,
         clientDisconnected: broker.clientDisconnected,

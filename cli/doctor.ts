@@ -62,5 +62,5 @@ async function serverFindings({ limits, admin }: Config, operator: Operator | un
   if (operator === undefined) return await fileFindings({ limits }, 'self')
   const files = await fileFindings({ limits }, (await operator.status()).pid)
   if (admin.access === 'off') return files
-  return [...files, accountFinding((await operator.listAccounts()).accounts.length)]
+  return [...files, accountFinding((await operator.listAccounts({ limit: 1 })).accounts.length > 0)]
 }

@@ -10,13 +10,14 @@ import { operationRoutes } from './operation-routes.ts'
 import { ownRoutes } from './own-routes.ts'
 import { Page, type PageFiles } from './page.ts'
 import { faultDetails, Problem, refusalOf } from './problem.ts'
+import { Audit } from './audit.ts'
 import { idempotencyKeyOf, requestOf } from './request.ts'
 import { PREFIX, Routes, type HttpRoute, type Match } from './route.ts'
 import { streamRoutes } from './stream-routes.ts'
 import { Tails, type WatchDevice } from './tails.ts'
 
 export interface AdminHttpParts {
-  readonly registry: Pick<Registry, 'accounts' | 'devices'>
+  readonly registry: Pick<Registry, 'accounts' | 'attempts' | 'devices' | 'journal'>
   readonly operator: OperatorParts
   readonly news: NewsSources
   readonly watchDevice: WatchDevice
@@ -44,10 +45,11 @@ export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
   const { registry, operator, news, watchDevice, page: files, version, log } = parts
   const page = new Page(files)
   const { accounts } = registry
+  const audit = new Audit(registry)
   const events = new Events(news, log)
   const tails = new Tails(watchDevice, log)
   const routes = new Routes([
-    ...ownRoutes({ accounts, attempts: new Attempts() }),
+    ...ownRoutes({ accounts, attempts: new Attempts(), audit }),
     ...streamRoutes({ registry, events, tails, isKnown: (ctx) => findAsker(ctx, accounts) !== undefined }),
     deviceCsvRoute(operator),
     ...operationRoutes(operator),
@@ -83,10 +85,10 @@ export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
     }
     if (isReading(ctx.req) && page.owns(path)) return await page.answer(ctx, path)
     const { route, match } = routeOf(ctx)
-    const asker = route.access === 'public' ? undefined : askerOf(ctx, accounts)
+    const asker = route.access === 'public' ? undefined : audit.unknown(ctx, route, () => askerOf(ctx, accounts))
     if (asker?.caller.kind !== 'api-token') checkSameOrigin(ctx)
     if (asker !== undefined) {
-      checkMay(asker, route)
+      audit.forbidden(ctx, route, asker, () => checkMay(asker, route))
       await noteUse(asker)
     }
     const result = await handled(ctx, match, asker)

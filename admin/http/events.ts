@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Log, Signal } from '../../registry/index.ts'
+import type { Device, Log, Signal } from '../../registry/index.ts'
 import type { OperatorChange } from '../operations/index.ts'
 import { beginStream, eventText, MAX_WAITING_BYTES } from './event-stream.ts'
 
@@ -18,6 +18,7 @@ export interface NewsSources {
     Signal<{ id: string; manufacturerId: string; name: string; registeredAt: string }>,
     'on'
   >
+  readonly deviceReturned: Pick<Signal<{ device: Pick<Device, 'id' | 'manufacturerId'>; reason: string }>, 'on'>
   readonly registrationEnded: Pick<Signal<string>, 'on'>
   readonly clientConnected: Pick<Signal<ClientNews>, 'on'>
   readonly clientDisconnected: Pick<Signal<ClientNews>, 'on'>
@@ -77,13 +78,17 @@ export class Events {
   }
 
   #start(): void {
-    const { deviceRegistered, registrationEnded, clientConnected, clientDisconnected, operatorChanged } = this.#sources
+    const { deviceRegistered, deviceReturned, registrationEnded } = this.#sources
+    const { clientConnected, clientDisconnected, operatorChanged } = this.#sources
     this.#stopListening = [
       deviceRegistered.on(({ id, manufacturerId, name, registeredAt }) =>
         this.#tell('device-registered', { id, manufacturerId, name, registeredAt }),
       ),
+      deviceReturned.on(({ device: { id, manufacturerId }, reason }) =>
+        this.#tell('device-returned', { id, manufacturerId, reason }),
+      ),
       registrationEnded.on((result) => {
-        if (result !== 'created') this.#tell('registration-refused', { result })
+        if (result !== 'created' && result !== 'returned') this.#tell('registration-refused', { result })
       }),
       clientConnected.on((client) => this.#tell('client-connected', client)),
       clientDisconnected.on((client) => this.#tell('client-disconnected', client)),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RegistryError, ROLES, type Account } from '../../registry/index.ts'
 import { nothing, operation } from './operation.ts'
+import { next, page, pageOf } from './pages.ts'
 
 const role = z.enum(ROLES)
 
@@ -39,12 +40,15 @@ export const accountOperations = {
   }),
 
   listAccounts: operation({
-    summary: 'List the accounts of the admin API.',
+    summary: 'List the accounts of the admin API by their names.',
     route: { method: 'GET', path: '/accounts' },
     role: 'admin',
-    request: nothing,
-    answer: z.object({ accounts: z.array(accountAnswer).readonly() }),
-    call: async ({ registry }) => ({ accounts: registry.accounts.list().map(summaryOf) }),
+    request: z.strictObject(page),
+    answer: z.object({ accounts: z.array(accountAnswer).readonly(), next }),
+    async call({ registry }, request) {
+      const { items, ...more } = pageOf(registry.accounts.list(), ({ name }) => name, request)
+      return { accounts: items.map(summaryOf), ...more }
+    },
   }),
 
   setAccountPassword: operation({
@@ -114,12 +118,15 @@ export const accountOperations = {
   }),
 
   listApiTokens: operation({
-    summary: 'List the API tokens, without the tokens themselves.',
+    summary: 'List the API tokens by their names, without the tokens themselves.',
     route: { method: 'GET', path: '/api-tokens' },
     role: 'admin',
-    request: nothing,
-    answer: z.object({ apiTokens: z.array(apiToken).readonly() }),
-    call: async ({ registry }) => ({ apiTokens: registry.accounts.apiTokens.list() }),
+    request: z.strictObject(page),
+    answer: z.object({ apiTokens: z.array(apiToken).readonly(), next }),
+    async call({ registry }, request) {
+      const { items, ...more } = pageOf(registry.accounts.apiTokens.list(), ({ name }) => name, request)
+      return { apiTokens: items, ...more }
+    },
   }),
 
   revokeApiToken: operation({

@@ -1,3 +1,4 @@
+import { admin } from './admin.ts'
 import { drain } from './drain.ts'
 import { latency } from './latency.ts'
 import { live } from './live.ts'
@@ -27,5 +28,6 @@ export const suites: readonly Suite[] = [
   storm,
   registration,
   start,
+  admin,
   page,
 ]

@@ -65,6 +65,7 @@ export async function anAdminDoor(
   const changed = new Signal<OperatorChange>(() => {})
   const news: News = {
     deviceRegistered: registry.deviceRegistered,
+    deviceReturned: registry.deviceReturned,
     registrationEnded: new Signal(() => {}),
     clientConnected: new Signal(() => {}),
     clientDisconnected: new Signal(() => {}),

@@ -30,7 +30,7 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
   const until = async (reached: () => boolean): Promise<void> => {
     while (!reached()) await once(response, 'more')
   }
-  const messages = (): Event['data'][] => 
+  const messages = (): Event['data'][] =>
     events()
       .filter(({ event }) => event === 'message')
       .map(({ data }) => data)
