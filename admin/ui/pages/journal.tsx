@@ -80,11 +80,6 @@ function Tools({ request }: { request: JournalRequest }) {
       )
       .finally(() => (isBusy.value = false))
   }
-  const verify = async (): Promise<string> => {
-    const { whole, problem, checked } = await ask('verifyJournal')
-    if (!whole) throw new Error(problem ?? 'The journal was changed.')
-    return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
-  }
   const save = async (): Promise<string> => `${several(await exportJournal(request), 'entry', 'entries')} saved.`
   return (
     <>
@@ -99,4 +94,10 @@ function Tools({ request }: { request: JournalRequest }) {
       </button>
     </>
   )
+}
+
+async function verify(): Promise<string> {
+  const { whole, problem, checked } = await ask('verifyJournal')
+  if (!whole) throw new Error(problem ?? 'The journal was changed.')
+  return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
 }
