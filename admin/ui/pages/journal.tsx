@@ -48,7 +48,13 @@ export function JournalPage() {
     >
       <Card>
         <Filters values={{ ...query }} apply={go} {...(Object.keys(filter).length > 0 ? { clear: () => go({}) } : {})}>
-          <Field label="Device or manufacturer ID" name="device" autoComplete="off" spellcheck={false} />
+          <Field
+            label="Device"
+            placeholder="device or manufacturer ID"
+            name="device"
+            autoComplete="off"
+            spellcheck={false}
+          />
           <Field label="Address" name="address" autoComplete="off" spellcheck={false} />
           <Choice label="What" name="kind" options={KINDS} />
           <Choice label="Result" name="result" options={RESULTS} />

@@ -20,6 +20,9 @@ interface Props {
 
 const HEIGHT = 160
 
+/** Seconds between two times on the axis. */
+const TIME_STEPS = [60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600]
+
 /** Lines over time. What they show is said in words beside them: a canvas is nothing to a screen reader. */
 export function Chart({ label, times, series }: Props) {
   const box = useRef<HTMLDivElement>(null)
@@ -78,9 +81,13 @@ function optionsFor(element: HTMLElement, series: readonly Series[]): uPlot.Opti
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     legend: { show: false },
     padding: [8, 8, 0, 0],
-    scales: { y: { range: (_plot, _least, most) => [0, Math.max(4, (most ?? 0) * 1.1)] } },
+    // Ten minutes at least: a line of three points says little, and would shrink from one to the next.
+    scales: {
+      x: { range: (_plot, from, to) => [Math.min(from ?? 0, (to ?? 0) - 600), to ?? 0] },
+      y: { range: (_plot, _least, most) => [0, Math.max(4, (most ?? 0) * 1.1)] },
+    },
     axes: [
-      { ...axis, size: 24, space: 64, values: (_plot, ticks) => ticks.map(clockOf) },
+      { ...axis, size: 24, space: 64, incrs: TIME_STEPS, values: (_plot, ticks) => ticks.map(clockOf) },
       { ...axis, size: 44, space: 36, values: (_plot, ticks) => ticks.map(shortText) },
     ],
     series: [
