@@ -14,7 +14,7 @@ const browser = sharedBrowser()
 const SAYS: Readonly<Partial<Record<(typeof PAGES)[number]['name'], { text: RegExp; next?: string }>>> = {
   overview: { text: /No device has registered yet/, next: 'Connect your first device' },
   devices: { text: /No device has registered yet/, next: 'Connect your first device' },
-  registration: { text: /Create one, and connect your first device with it/ },
+  registration: { text: /Nobody was refused\./ },
   'allow-list': { text: /Import a CSV file/ },
   approvals: { text: /Devices wait here when the server runs with/ },
   security: { text: /There is no API token; programs use one/ },

@@ -89,7 +89,7 @@ test('a page finds its server again after a restart, and shows what has changed'
   await page
     .getByRole('row')
     .filter({ hasText: 'PUMP-0001' })
-    .or(page.getByText('1 registered since'))
+    .or(page.getByText(/1 device registered since/))
     .first()
     .waitFor()
 })
