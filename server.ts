@@ -35,6 +35,7 @@ import {
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
+import type { Database } from './storage/index.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
@@ -106,11 +107,16 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
+    const readiness = (): ReadinessCheck[] => [
+      { name: 'store', ...storeHealth(database) },
+      { name: 'listeners', ok: !closing.begun },
+    ]
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
       backups,
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
+      readiness,
       adminUrls: urls,
       changed: operatorChanged,
     }
@@ -137,10 +143,6 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     }
 
     const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
-    const readiness = (): ReadinessCheck[] => [
-      { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
-      { name: 'listeners', ok: !closing.begun },
-    ]
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
     const metrics = metricsPages({
@@ -219,6 +221,12 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     await closing.run()
     throw error
   }
+}
+
+function storeHealth({ level, writer }: Database): Omit<ReadinessCheck, 'name'> {
+  if (writer.failure !== undefined)
+    return { ok: false, detail: writer.failure instanceof Error ? writer.failure.message : 'it cannot be written' }
+  return level.status === 'open' ? { ok: true } : { ok: false, detail: `it is ${level.status}` }
 }
 
 type WebApp = (request: IncomingMessage, response: ServerResponse) => unknown

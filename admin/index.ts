@@ -1,5 +1,7 @@
 export * from './operations/index.ts'
 export { createOperator } from './operator.ts'
+export * from './admin-error.ts'
+export { operatorOverHttp } from './http-client.ts'
 export * from './socket-client.ts'
 export * from './http/index.ts'
 export { listenAdmin } from './socket-server.ts'

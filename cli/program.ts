@@ -4,6 +4,7 @@ import { addApiTokenCommands } from './api-token-commands.ts'
 import { addAllowCommands } from './allow-commands.ts'
 import { addApprovalCommands } from './approval-commands.ts'
 import { addBackupCommands } from './backup-commands.ts'
+import { addCertificateCommands } from './certificate-commands.ts'
 import { addCompletionCommands } from './completion.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { addDeviceCommands } from './device-commands.ts'
@@ -37,6 +38,8 @@ export function buildProgram(parts: {
     .helpCommand('help [command]', 'show help for a command')
     .option('--data <dir>', 'the data folder (MOORING_DATA)')
     .option('--config <file>', 'the config file (MOORING_CONFIG; else mooring.yaml in the data folder, else here)')
+    .option('--server <url>', 'ask a server elsewhere, over its admin API: https://broker.example:8443')
+    .option('--api-token-file <file>', 'what is shown to it: a token of mooring apitoken create')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     // Whoever catches the CommanderError prints it, in the form that was asked for.
     .configureOutput({
@@ -61,6 +64,7 @@ export function buildProgram(parts: {
   addAdminCommands(program, run)
   addApiTokenCommands(program, run)
   addConfigCommands(program, run)
+  addCertificateCommands(program, run)
   addDoctorCommand(program, run)
   addCompletionCommands(program, run)
   addUpgradeCheck(program, run)

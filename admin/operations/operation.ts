@@ -16,12 +16,22 @@ export interface OperatorChange {
   readonly by: Caller
 }
 
+/** One thing that must be in order. */
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  /** Why not. */
+  readonly detail?: string
+}
+
 /** What operations act on. */
 export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
   readonly backups: { create(to: string | undefined): Promise<BackupSummary> }
+  /** What must be in order before the running server can serve; absent when none runs. */
+  readonly readiness?: () => readonly HealthCheck[]
   /** Where people can reach the admin API of the running server; absent when none runs. */
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */

@@ -66,6 +66,7 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
   const parts = {
     registry,
     status: () => A_STATUS,
+    readiness: () => [{ name: 'store', ok: true }],
     adminUrls: () => ['http://here/admin/'],
     changed,
     ...operator,
