@@ -1,5 +1,6 @@
 import { CsvError, parse } from 'csv-parse'
 import { createReadStream } from 'node:fs'
+import { MAX_ROWS_PER_PAGE } from '../admin/index.ts'
 
 export interface AllowListRow {
   readonly line: number
@@ -19,9 +20,9 @@ export interface AllowListReader {
   problem(problem: FileProblem): void
 }
 
-/** Rows in one request: with the longest of IDs, notes and tags it would still be cut by bytes, below. */
-const ROWS_AT_ONCE = 500
-const BYTES_AT_ONCE = 32 * 1024
+/** Rows in one request: each is a write that has to reach the disk. With the longest of IDs, notes and tags it is cut by bytes. */
+const ROWS_AT_ONCE = MAX_ROWS_PER_PAGE
+const BYTES_AT_ONCE = 768 * 1024
 /** More than an ID, a note and the tags of a row; a line without an end must not fill the memory. */
 const MAX_ROW_BYTES = 16 * 1024
 

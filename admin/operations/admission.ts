@@ -130,6 +130,7 @@ export const admissionOperations = {
   beginAllowListImport: operation({
     summary: 'Begin to put a new allow-list beside the one in force. Another import that was under way ends.',
     route: { method: 'POST', path: '/allow-list-imports' },
+    isStep: true,
     role: 'operator',
     request: nothing,
     answer: z.object({ import: z.int() }),
@@ -139,6 +140,7 @@ export const admissionOperations = {
   addAllowListRows: operation({
     summary: 'Add rows to an import. A row that cannot be one is told, and left out.',
     route: { method: 'POST', path: '/allow-list-imports/{import}/rows' },
+    isStep: true,
     role: 'operator',
     request: importRequest.extend({
       rows: z
@@ -170,6 +172,7 @@ export const admissionOperations = {
   abandonAllowListImport: operation({
     summary: 'Give an import up.',
     route: { method: 'DELETE', path: '/allow-list-imports/{import}' },
+    isStep: true,
     role: 'operator',
     request: importRequest,
     answer: z.object({ abandoned: z.int() }),

@@ -59,6 +59,8 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly role: Role
   readonly request: Q
   readonly answer: A
+  /** A step of something that is told of as a whole: the journal leaves it out. */
+  readonly isStep?: true
   /** How long the answer may take when it takes longer than others. */
   readonly answerMs?: number
   /** @throws {RegistryError} when it is refused. */
