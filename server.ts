@@ -15,6 +15,7 @@ import {
   createAdmission,
   createBroker,
   createWebSocketDoor,
+  openTcpHandles,
   type Broker,
   listenTcp,
   listenTls,
@@ -73,7 +74,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   try {
     const storeWrites = new StoreWrites()
     const watchWrites = storeWrites.watch.bind(storeWrites)
-    const { database, registry } = await openStore(config, { ...parts, watchWrites })
+    const { preparedSecrets } = config.registration
+    const { database, registry } = await openStore(config, { ...parts, watchWrites, preparedSecrets })
     closing.add(() => database.close())
     closing.add(() => registry.close())
     database.writer.onHealth((error) => {
@@ -142,7 +144,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       listeners.set('mqtts', listener)
     }
 
-    const webSockets = createWebSocketDoor({ admission, accept, log, maxMessageBytes: config.mqtt.maxPacketBytes })
+    const handles = await openTcpHandles()
+    const maxMessageBytes = config.mqtt.maxPacketBytes
+    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
     const metrics = metricsPages({
@@ -156,6 +160,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        preparedSecrets: () => registry.preparedSecrets(),
         lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => certificate?.current.cert,

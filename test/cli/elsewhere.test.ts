@@ -13,6 +13,8 @@ import { aDevice } from '../support/registry.ts'
 import { MAIN, startMooring } from '../support/server.ts'
 import { run } from './harness.ts'
 
+const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
 for (const line of [
   ['--server', 'https://broker.example'],
   ['--api-token-file', 'token'],
@@ -59,7 +61,6 @@ test('health says whether the server can serve, and 7 when there is none', async
 
 test('what a token says is printed as it is, and what is none is refused', async (t) => {
   const cwd = await aFolder(t)
-  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const token = `${part({ alg: 'HS256' })}.${part({ iss: 'x', exp: 1_767_225_600 })}.`
   const { code, stdout } = await run(['token', 'inspect', '-', '--json'], { cwd, stdin: `${token}\n` })
   assert.deepEqual(
