@@ -33,6 +33,7 @@ export function runningServer(parts: RunningServerParts): RunningServer {
     async facts() {
       const { messagesReceived, messagesSent, messagesDropped } = broker.counters()
       return {
+        topicRoot: config.mqtt.topicRoot,
         registrationsOfDay: history.registrationsOfDay(),
         messages: { received: messagesReceived, sent: messagesSent, dropped: messagesDropped },
         disk: await disk(),

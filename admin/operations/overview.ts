@@ -31,6 +31,7 @@ const overview = z
       .exactOptional()
       .meta({ description: 'That the TLS listeners show; absent without TLS.' }),
     checks: z.array(check).readonly(),
+    topicRoot: z.string().meta({ description: 'First levels of every topic.' }),
   })
   .meta({ id: 'Overview' })
 
@@ -66,7 +67,7 @@ export const overviewOperations = {
     async call(parts) {
       const [facts, devices] = await Promise.all([serverOf(parts).facts(), parts.registry.devices.count()])
       const { version, startedAt, connectedClients } = parts.status()
-      const { registrationsOfDay: registrations, messages, disk, certificate, checks } = facts
+      const { registrationsOfDay: registrations, messages, disk, certificate, checks, topicRoot } = facts
       return {
         version,
         startedAt,
@@ -77,6 +78,7 @@ export const overviewOperations = {
         disk,
         ...(certificate === undefined ? {} : { certificate }),
         checks: checks.map(shownCheck),
+        topicRoot,
       }
     },
   }),

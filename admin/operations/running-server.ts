@@ -4,6 +4,8 @@ import type { OperatorParts } from './operation.ts'
 
 /** How the server is as a whole. */
 export interface ServerFacts {
+  /** First levels of every topic. */
+  readonly topicRoot: string
   readonly registrationsOfDay: { readonly accepted: number; readonly refused: number }
   /** Since the start. */
   readonly messages: { readonly received: number; readonly sent: number; readonly dropped: number }

@@ -18,22 +18,24 @@ import { findSession, session } from './session.ts'
 
 export function App() {
   const state = session.value
-  if (state.kind === 'loading') return <p class="gate muted">Loading…</p>
-  if (state.kind === 'setup') return <SetupPage isOpen={state.open} />
-  if (state.kind === 'login') return <LoginPage />
   if (state.kind === 'in') return <Shell />
-  return (
-    <main class="gate">
-      <section class="card">
-        <h1>Mooring</h1>
-        <Alert>{state.message}</Alert>
-        <button type="button" onClick={() => void findSession()}>
-          Try again
-        </button>
-      </section>
-    </main>
-  )
+  if (state.kind === 'setup') return <SetupPage isOpen={state.open} />
+  if (state.kind === 'failed') return <Unreachable message={state.message} />
+  if (state.kind === 'login') return <LoginPage />
+  return <p class="gate muted">Loading…</p>
 }
+
+const Unreachable = ({ message }: { message: string }) => (
+  <main class="gate">
+    <section class="card">
+      <h1>Mooring</h1>
+      <Alert>{message}</Alert>
+      <button type="button" onClick={() => void findSession()}>
+        Try again
+      </button>
+    </section>
+  </main>
+)
 
 function Shell() {
   useEffect(() => {

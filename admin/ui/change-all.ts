@@ -35,4 +35,5 @@ export async function changeAll(
 }
 
 /** How many are meant; asking changes nothing. */
-export const countAll = (devices: Filter): Promise<number> => changeAll({ kind: 'disconnect' }, devices, { dryRun: true })
+export const countAll = (devices: Filter): Promise<number> =>
+  changeAll({ kind: 'disconnect' }, devices, { dryRun: true })

@@ -39,11 +39,14 @@ export default defineConfig({
   base: '/',
   plugins: [operationRoutes(), apiDescription()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  worker: { format: 'es' },
   build: {
     outDir: here('../../dist/ui'),
     emptyOutDir: true,
     // The policy of the page allows no data: URLs, and one request less is worth nothing here.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Those that know `light-dark()` by themselves: 2024 and later.
+    target: ['chrome123', 'firefox120', 'safari17.5'],
   },
 })

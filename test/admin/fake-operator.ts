@@ -34,6 +34,7 @@ export const A_STATUS: ServerStatus = {
 
 export const A_RUNNING_SERVER: RunningServer = {
   facts: async () => ({
+    topicRoot: 'losant',
     registrationsOfDay: { accepted: 3, refused: 4 },
     messages: { received: 5, sent: 6, dropped: 7 },
     disk: { storeBytes: 8, freeBytes: 9, totalBytes: 10 },

@@ -132,11 +132,7 @@ export function AllowListPage() {
             ]}
           />
         )}
-        <Pager
-          isFirst={!after}
-          next={found?.next}
-          go={(next) => go({ only: only ?? '', after: next ?? '' })}
-        />
+        <Pager isFirst={!after} next={found?.next} go={(next) => go({ only: only ?? '', after: next ?? '' })} />
       </Card>
       {isAdding.value ? <AddOne close={() => (isAdding.value = false)} done={reload} /> : null}
       {removing.value === undefined ? null : (

@@ -19,7 +19,12 @@ const BULK: readonly Bulk[] = [
   { kind: 'tag', verb: 'Tag', isDanger: false, what: 'The tag takes the place of one with the same key.' },
   { kind: 'enable', verb: 'Enable', isDanger: false, what: 'They can log in again.' },
   { kind: 'release', verb: 'Release', isDanger: false, what: 'Their quarantine ends.' },
-  { kind: 'disconnect', verb: 'Disconnect', isDanger: true, what: 'Their connections end; they may come back at once.' },
+  {
+    kind: 'disconnect',
+    verb: 'Disconnect',
+    isDanger: true,
+    what: 'Their connections end; they may come back at once.',
+  },
   {
     kind: 'quarantine',
     verb: 'Quarantine',
@@ -59,8 +64,8 @@ export function BulkActions(props: { filter: Filter; isFiltered: boolean; done: 
         </div>
       ) : (
         <p class="hint">
-          Search first: tag, disconnect, quarantine, disable or delete then applies to every device that matches, on this
-          page and behind it. How many there are is said before anything happens.
+          Search first: tag, disconnect, quarantine, disable or delete then applies to every device that matches, on
+          this page and behind it. How many there are is said before anything happens.
         </p>
       )}
       {chosen.value === undefined ? null : (

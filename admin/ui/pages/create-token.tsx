@@ -1,6 +1,7 @@
 import { ask, type Answer } from '../api.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { Choice, Field, Form, type Values } from '../parts/form.tsx'
+import { useLoaded } from '../parts/loading.ts'
 
 const LIFETIMES = [
   ['2592000', '30 days'],
@@ -17,8 +18,18 @@ const MODES = [
   ['approve', 'Those that an operator approves'],
 ] as const
 
+/** As far as the page can know it: the host that it was opened at, and the ports of the listeners. */
+function brokerUrl(host: string, listeners: Readonly<Record<string, string>>): string {
+  const { mqtts } = listeners
+  if (mqtts !== undefined) return `mqtts://${host}:${portOf(mqtts)}`
+  return `mqtt://${host}:${portOf(listeners['mqtt']) ?? '1883'}`
+}
+
+const portOf = (address: string | undefined): string | undefined => address?.split(':').at(-1)
+
 export function CreateToken({ close, done }: { close: () => void; done: (token: Answer<'createToken'>) => void }) {
   const { hostname, origin } = location
+  const status = useLoaded(() => ask('status'), [])
   const create = async ({ name, url = '', mqtt = '', lifetime, uses, pattern, mode }: Values): Promise<void> => {
     done(
       await ask('createToken', {
@@ -35,7 +46,14 @@ export function CreateToken({ close, done }: { close: () => void; done: (token: 
   return (
     <Dialog title="Create a registration token" close={close}>
       <Form submit="Create" onSubmit={create} cancel={close}>
-        <Field label="Name" name="name" autoFocus autoComplete="off" placeholder="line-3" hint="For people: a batch, a line, a site." />
+        <Field
+          label="Name"
+          name="name"
+          autoFocus
+          autoComplete="off"
+          placeholder="line-3"
+          hint="For people: a batch, a line, a site."
+        />
         <div class="filters">
           <Choice label="Good for" name="lifetime" options={LIFETIMES} />
           <Field label="Most devices" name="uses" type="number" min={1} placeholder="any number" />
@@ -53,7 +71,7 @@ export function CreateToken({ close, done }: { close: () => void; done: (token: 
             label="They connect to"
             name="mqtt"
             required
-            defaultValue={`mqtt://${hostname}:1883`}
+            defaultValue={brokerUrl(hostname, status.value.value?.listeners ?? {})}
             hint="mqtt://, mqtts://, ws:// or wss://"
           />
           <Field

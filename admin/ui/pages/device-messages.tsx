@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { ask, PREFIX } from '../api.ts'
+import { ask, PREFIX, type Answer } from '../api.ts'
 import { Field, Form } from '../parts/form.tsx'
 import { Alert, Empty } from '../parts/layout.tsx'
 import { clockText, several } from '../words.ts'
@@ -11,8 +11,8 @@ interface Message {
   readonly payload: string
   readonly qos: number
   readonly retain: boolean
-  readonly encoding?: 'base64'
-  readonly cut?: boolean
+  readonly encoding: 'text' | 'base64'
+  readonly cut: boolean
 }
 
 interface Heard extends Message {
@@ -94,8 +94,8 @@ const MessageItem = ({ message: { at, topic, payload, qos, retain, encoding, cut
       <span class="muted">
         QoS {qos}
         {retain ? ', retained' : ''}
-        {encoding === undefined ? '' : ', not text: in base64'}
-        {cut === true ? ', cut' : ''}
+        {encoding === 'text' ? '' : ', not text: in base64'}
+        {cut ? ', cut' : ''}
       </span>
     </p>
     <pre>{payload === '' ? ' ' : payload}</pre>
@@ -132,11 +132,14 @@ export function SendCommand({ id, isConnected }: { id: string; isConnected: bool
   )
 }
 
-function sentText(name: string, { delivered, queued }: { delivered: number; queued: number }): string {
-  if (delivered > 0) return `Sent ${name}: the device hears it now.`
-  if (queued > 0) return `Sent ${name}: it waits in the session of the device until that comes back.`
-  return `Sent ${name}, and nobody heard it: the device is away and keeps no session, or does not subscribe to its commands.`
-}
+const FATES = {
+  sent: 'the device hears it now.',
+  queued: 'it waits in the session of the device until that comes back.',
+  unheard:
+    'the device did not hear it, and nothing waits for it. It is away without a session, or does not subscribe to its commands.',
+} as const
+
+const sentText = (name: string, { device }: Answer<'sendCommand'>): string => `Sent ${name}: ${FATES[device]}`
 
 function parsed(text: string): unknown {
   try {

@@ -53,7 +53,14 @@ export function DeviceTags({ device, changed }: { device: Answer<'getDevice'>; c
               isAdding.value = false
             }}
           >
-            <Field label="Key" name="key" required autoFocus placeholder="site" hint="Takes the place of a tag with the same key." />
+            <Field
+              label="Key"
+              name="key"
+              required
+              autoFocus
+              placeholder="site"
+              hint="Takes the place of a tag with the same key."
+            />
             <Field label="Value" name="value" required placeholder="berlin" />
           </Form>
         </Dialog>

@@ -130,10 +130,11 @@ const REACH = {
   blacklist: 'All but the topics that are listed',
 } as const
 
+const topics = (list: readonly string[]) => (list.length === 0 ? '–' : <code>{list.join(' ')}</code>)
+
 function accessOf({ access }: Device) {
   if (access === undefined) return []
   const { accessKey, filterType, pubTopics, subTopics, addresses, previousSecretUntil } = access
-  const topics = (list: readonly string[]) => (list.length === 0 ? '–' : <code>{list.join(' ')}</code>)
   return [
     ['Access key', <code>{accessKey}</code>],
     ['Reaches', REACH[filterType]],

@@ -82,7 +82,7 @@ export function DevicesPage() {
     >
       <Card>
         <Filters values={{ ...query }} apply={go} {...(isFiltered ? { clear: () => go({}) } : {})}>
-          <Field label="Manufacturer ID begins with" name="prefix" autoComplete="off" spellcheck={false} />
+          <Field label="ID begins with" name="prefix" autoComplete="off" spellcheck={false} />
           <Field label="Tag" name="tag" placeholder="site=berlin" autoComplete="off" spellcheck={false} />
           <Field label="Token ID" name="token" autoComplete="off" spellcheck={false} />
           <Choice label="State" name="state" options={STATES} />
@@ -110,9 +110,7 @@ export function DevicesPage() {
         )}
         <Pager isFirst={!search.after} next={found?.next} go={(after) => go({ ...search, after })} />
       </Card>
-      {may('operator') ? (
-        <BulkActions filter={filter} isFiltered={isFiltered} done={page.reload} />
-      ) : null}
+      {may('operator') ? <BulkActions filter={filter} isFiltered={isFiltered} done={page.reload} /> : null}
     </Page>
   )
 }
@@ -136,7 +134,7 @@ const DeviceTable = ({ devices }: { devices: readonly Device[] }) => (
       { head: 'Tags', cell: ({ tags }) => <TagList tags={tags} /> },
       {
         head: 'Registered from',
-        cell: ({ registeredFrom }) => <span class="mono">{registeredFrom ?? '–'}</span>,
+        cell: ({ registeredFrom }) => <span class="mono tight">{registeredFrom ?? '–'}</span>,
       },
       { head: 'Registered', cell: ({ registeredAt }) => <Time at={registeredAt} /> },
     ]}
@@ -193,7 +191,7 @@ function withPresence(
       if (event === undefined) return device
       const connection = {
         connected: event.type === 'client-connected',
-        address: String(event.data['address'] ?? ''),
+        address: event.data['address'] ?? '',
         transport: device.connection?.transport ?? '',
         since: new Date(event.at).toISOString(),
       }

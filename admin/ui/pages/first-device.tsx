@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { renderSVG } from 'uqr'
 import type { Answer } from '../api.ts'
 import { onEvents } from '../live.ts'
 import { Copyable } from '../parts/dialog.tsx'
 import { Alert, Card } from '../parts/layout.tsx'
+import { useLoaded } from '../parts/loading.ts'
 import { shellWord } from '../words.ts'
 
 type Created = Answer<'createToken'>
@@ -18,8 +18,7 @@ interface Arrived {
 /** The token, shown once, with what to type; the light turns green when a device has arrived. */
 export function FirstDevice({ created, topicRoot, close }: { created: Created; topicRoot: string; close: () => void }) {
   const arrived = useArrival()
-  const { url, mqtt }: { url?: unknown; mqtt?: unknown } = created.payload
-  const register = registerLine(String(url), created.token)
+  const { payload, token } = created
   return (
     <Card
       title={`Connect a device with ${created.name}`}
@@ -33,22 +32,22 @@ export function FirstDevice({ created, topicRoot, close }: { created: Created; t
       <div class="steps">
         <ol>
           <li>
-            <Copyable label="Put this registration token into the firmware" text={created.token} />
+            <Copyable label="Put this registration token into the firmware" text={token} />
           </li>
           <li>
-            <Copyable label="A device registers with it once. Try it here, as the device A1-0001" text={register} />
+            <Copyable
+              label="A device registers with it once. Try it here, as the device A1-0001"
+              text={registerLine(String(payload['url']), token)}
+            />
           </li>
           <li>
             <Copyable
               label="With what it was answered it connects and reports its state"
-              text={publishLine(String(mqtt), topicRoot, arrived?.id ?? 'DEVICE_ID')}
+              text={publishLine(String(payload['mqtt']), topicRoot, arrived?.id ?? 'DEVICE_ID')}
             />
           </li>
         </ol>
-        <div class="qr">
-          <div role="img" aria-label="The token as a QR code" dangerouslySetInnerHTML={{ __html: qrOf(created.token) }} />
-          <p class="hint">The token, for a scanner</p>
-        </div>
+        <QrCode text={token} />
       </div>
       <p class={arrived === undefined ? 'light waiting' : 'light arrived'} role="status">
         {arrived === undefined ? (
@@ -72,8 +71,8 @@ function useArrival(): Arrived | undefined {
       onEvents((events) => {
         for (const { type, data } of events) {
           if (type === 'device-registered' && arrived.value === undefined) {
-            const { id, manufacturerId } = data
-            arrived.value = { id: String(id), manufacturerId: String(manufacturerId), isConnected: false }
+            const { id = '', manufacturerId = '' } = data
+            arrived.value = { id, manufacturerId, isConnected: false }
           }
           if (type === 'client-connected' && arrived.value !== undefined && data['deviceId'] === arrived.value.id) {
             arrived.value = { ...arrived.value, isConnected: true }
@@ -85,7 +84,19 @@ function useArrival(): Arrived | undefined {
   return arrived.value
 }
 
-const qrOf = (text: string): string => renderSVG(text, { border: 0, whiteColor: '#fff', blackColor: '#000' })
+/** Loaded when it is needed: nothing else on the page draws one. */
+function QrCode({ text }: { text: string }) {
+  const svg = useLoaded(async () => {
+    const { renderSVG } = await import('uqr')
+    return renderSVG(text, { border: 0, whiteColor: '#fff', blackColor: '#000' })
+  }, [text])
+  return (
+    <div class="qr">
+      <div role="img" aria-label="The token as a QR code" dangerouslySetInnerHTML={{ __html: svg.value.value ?? '' }} />
+      <p class="hint">The token, for a scanner</p>
+    </div>
+  )
+}
 
 const registerLine = (url: string, token: string): string =>
   `curl ${shellWord(url)} \\

@@ -45,7 +45,7 @@ export function JournalTable(props: {
             { head: 'What', cell: (entry) => whatOf(entry) },
             { head: 'Result', cell: ({ result }) => <Badge kind={KIND[result]}>{result}</Badge> },
             { head: 'About', cell: (entry) => <Subject entry={entry} /> },
-            { head: 'By', cell: (entry) => <span class="mono">{byOf(entry)}</span> },
+            { head: 'By', cell: (entry) => <span class="mono tight">{byOf(entry)}</span> },
             { head: 'Why', cell: ({ reason, code }) => <Reason reason={reason} code={code} /> },
           ]}
         />

@@ -80,16 +80,12 @@ function Tools({ request }: { request: JournalRequest }) {
       )
       .finally(() => (isBusy.value = false))
   }
-  const verify = async (): Promise<string> => {
-    const { whole, problem, checked } = await ask('verifyJournal')
-    if (!whole) throw new Error(problem ?? 'The journal was changed.')
-    return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
-  }
-  const save = async (): Promise<string> =>
-    `${several(await exportJournal(request), 'entry', 'entries')} saved.`
+  const save = async (): Promise<string> => `${several(await exportJournal(request), 'entry', 'entries')} saved.`
   return (
     <>
-      {said.value === undefined ? null : <Alert {...(said.value.kind ? { kind: 'good' } : {})}>{said.value.text}</Alert>}
+      {said.value === undefined ? null : (
+        <Alert {...(said.value.kind ? { kind: 'good' } : {})}>{said.value.text}</Alert>
+      )}
       <button type="button" aria-disabled={isBusy.value} onClick={() => run(verify)}>
         Check that it is whole
       </button>
@@ -98,4 +94,10 @@ function Tools({ request }: { request: JournalRequest }) {
       </button>
     </>
   )
+}
+
+async function verify(): Promise<string> {
+  const { whole, problem, checked } = await ask('verifyJournal')
+  if (!whole) throw new Error(problem ?? 'The journal was changed.')
+  return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
 }

@@ -44,7 +44,7 @@ export function OverviewPage() {
     >
       <Trouble of={overview} />
       <Tiles facts={facts} />
-      {facts?.registered === 0 ? <FirstDevice /> : null}
+      {facts?.devices === 0 ? <FirstDevice /> : null}
       <div class="split">
         <Attention checks={facts?.checks} />
         <Card title="What happens now">
@@ -72,19 +72,29 @@ export function OverviewPage() {
 }
 
 function Tiles({ facts }: { facts: Overview | undefined }) {
-  const connected = stats.value?.connectedClients ?? facts?.connected
+  const connected = stats.value?.connectedClients ?? facts?.connectedClients
   return (
     <div class="tiles">
       <Tile name="Connected" value={countOf(connected)} note="clients now" />
-      <Tile name="Devices" href="/devices" value={countOf(facts?.registered)} note="registered" />
+      <Tile name="Devices" href="/devices" value={countOf(facts?.devices)} note="registered" />
       <Tile
         name="Registrations, 24 h"
         href="/registration"
         value={countOf(facts?.registrations.accepted)}
         note={facts === undefined ? '' : `${countText(facts.registrations.refused)} refused`}
       />
-      <Tile name="Messages in" value={countOf(rates.value?.messagesReceived)} unit="/s" note={totalOf(stats.value?.messagesReceived)} />
-      <Tile name="Messages out" value={countOf(rates.value?.messagesSent)} unit="/s" note={totalOf(stats.value?.messagesSent)} />
+      <Tile
+        name="Messages in"
+        value={countOf(rates.value?.messagesReceived)}
+        unit="/s"
+        note={totalOf(stats.value?.messagesReceived)}
+      />
+      <Tile
+        name="Messages out"
+        value={countOf(rates.value?.messagesSent)}
+        unit="/s"
+        note={totalOf(stats.value?.messagesSent)}
+      />
       <Tile
         name="Disk free"
         href="/system"
@@ -230,7 +240,7 @@ function Subject({ data }: { data: LiveEvent['data'] }) {
     .filter(Boolean)
     .join(' ')
   const id = data['deviceId'] ?? data['id']
-  if (typeof id !== 'string') return <span class="mono">{text}</span>
+  if (id === undefined) return <span class="mono">{text}</span>
   return (
     <a class="mono" href={`/devices/${encodeURIComponent(id)}`}>
       {text}

@@ -157,7 +157,9 @@ function Uses({ token: { uses, maxRegistrations } }: { token: Token }) {
 }
 
 const Refused = ({ token: { refusals } }: { token: Token }) => (
-  <span title={refusals.lastCode}>{refusals.count === 0 ? <span class="muted">–</span> : countText(refusals.count)}</span>
+  <span title={refusals.lastCode}>
+    {refusals.count === 0 ? <span class="muted">–</span> : countText(refusals.count)}
+  </span>
 )
 
 const RESULTS = [

@@ -122,8 +122,8 @@ function Certificate() {
       ) : certificate === undefined ? (
         <Empty title="TLS is off.">
           <p>
-            Set <code>tls.cert</code> and <code>tls.key</code>, then <code>listen.mqtts</code> and <code>listen.https</code>
-            .
+            Set <code>tls.cert</code> and <code>tls.key</code>, then <code>listen.mqtts</code> and{' '}
+            <code>listen.https</code>.
           </p>
         </Empty>
       ) : (

@@ -15,7 +15,8 @@ export function SetupPage({ isOpen }: { isOpen: boolean }) {
         </p>
         <h1>Make the first account</h1>
         <p class="muted">
-          The server printed a <strong>setup code</strong> when it started. With it you make the account that may everything.
+          The server printed a <strong>setup code</strong> when it started. With it you make the account that may
+          everything.
         </p>
         {isOpen ? null : (
           <Alert kind="warn">

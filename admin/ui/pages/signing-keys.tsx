@@ -26,6 +26,9 @@ const OVERLAPS = [
   ['0', 'Not at all'],
 ] as const
 
+/** The secret of the configuration has no beginning; the store says 1970. */
+const madeAt = (at: string): string | undefined => (Date.parse(at) === 0 ? undefined : at)
+
 export function SigningKeys() {
   const keys = useLoaded(() => ask('listSigningKeys'), [changes.value])
   const isRotating = useSignal(false)
@@ -59,7 +62,7 @@ export function SigningKeys() {
           { head: 'Key', cell: ({ kid }) => <code>{kid}</code> },
           { head: 'Algorithm', cell: ({ algorithm }) => algorithm },
           { head: 'State', cell: ({ state }) => <Badge kind={STATE[state]}>{state}</Badge> },
-          { head: 'Made', cell: ({ createdAt }) => <Time at={createdAt} /> },
+          { head: 'Made', cell: ({ createdAt }) => <Time at={madeAt(createdAt)} none="–" /> },
           { head: 'Retires', cell: ({ retiresAt }) => <Time at={retiresAt} none="–" /> },
           ...(may('admin') ? [actions] : []),
         ]}

@@ -46,8 +46,7 @@ export function SystemPage() {
                 [
                   'Started',
                   <>
-                    <Time at={facts.startedAt} />{' '}
-                    <span class="muted">({durationText(facts.uptimeSeconds)} ago)</span>
+                    <Time at={facts.startedAt} /> <span class="muted">({durationText(facts.uptimeSeconds)} ago)</span>
                   </>,
                 ],
                 ['Process', String(facts.pid)],
@@ -96,8 +95,8 @@ function Backups() {
         </Form>
       ) : null}
       <p class="hint">
-        <code>mooring backup verify FILE</code> says whether one is whole; <code>mooring backup restore FILE</code> brings it
-        back, with the server stopped.
+        <code>mooring backup verify FILE</code> says whether one is whole; <code>mooring backup restore FILE</code>{' '}
+        brings it back, with the server stopped.
       </p>
     </Card>
   )
@@ -128,7 +127,10 @@ function Configuration() {
         keyOf={({ path }) => path}
         columns={[
           { head: 'Setting', cell: ({ path }) => <code>{path}</code> },
-          { head: 'Value', cell: ({ value }) => (value === undefined ? <span class="muted">not set</span> : <code>{value}</code>) },
+          {
+            head: 'Value',
+            cell: ({ value }) => (value === undefined ? <span class="muted">not set</span> : <code>{value}</code>),
+          },
           { head: 'From', cell: ({ source }) => (source === 'default' ? <span class="muted">default</span> : source) },
         ]}
       />

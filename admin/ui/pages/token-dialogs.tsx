@@ -74,9 +74,18 @@ export const LimitToken = ({ token, done, close }: Props) => (
     }}
     close={close}
   >
-    <p>It was used {several(token.uses, 'time')}. An empty field is no limit; what you save counts from the next request on.</p>
+    <p>
+      It was used {several(token.uses, 'time')}. An empty field is no limit; what you save counts from the next request
+      on.
+    </p>
     <div class="filters">
-      <Field label="Most devices" name="most" type="number" min={1} defaultValue={String(token.maxRegistrations ?? '')} />
+      <Field
+        label="Most devices"
+        name="most"
+        type="number"
+        min={1}
+        defaultValue={String(token.maxRegistrations ?? '')}
+      />
       <Field
         label="Most in an hour"
         name="hourly"

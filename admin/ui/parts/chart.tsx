@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import uPlot from 'uplot'
+import type uPlot from 'uplot'
 import { countText } from '../words.ts'
+import { useLoaded } from './loading.ts'
 
 export interface Series {
   readonly label: string
@@ -24,11 +25,13 @@ export function Chart({ label, times, series }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const scheme = useColourScheme()
+  // Larger than all the rest, which therefore does not wait for it.
+  const library = useLoaded(async () => (await import('uplot')).default, []).value.value
   const data: uPlot.AlignedData = [[...times], ...series.map((one) => [...one.values])]
   useEffect(() => {
     const element = box.current
-    if (element === null) return undefined
-    const made = new uPlot(optionsFor(element, series), data, element)
+    if (element === null || library === undefined) return undefined
+    const made = new library(optionsFor(element, series), data, element)
     plot.current = made
     const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }))
     resized.observe(element)
@@ -37,9 +40,8 @@ export function Chart({ label, times, series }: Props) {
       made.destroy()
       plot.current = undefined
     }
-  }, [series.length, scheme])
+  }, [series.length, scheme, library])
   useEffect(() => plot.current?.setData(data), [times])
-  const last = ({ values }: Series): string => countText(Math.round(values.findLast((value) => value !== null) ?? 0))
   return (
     <figure class="chart">
       <figcaption>
@@ -54,11 +56,13 @@ export function Chart({ label, times, series }: Props) {
         ref={box}
         class="plot"
         role="img"
-        aria-label={`${label}. Now: ${series.map((one) => `${one.label} ${last(one)}`).join(', ')}`}
+        aria-label={`${label}. Now: ${series.map((one) => `${one.label} ${lastOf(one)}`).join(', ')}`}
       />
     </figure>
   )
 }
+
+const lastOf = ({ values }: Series): string => countText(Math.round(values.findLast((value) => value !== null) ?? 0))
 
 function optionsFor(element: HTMLElement, series: readonly Series[]): uPlot.Options {
   const colour = (name: string): string => colourOf(element, name)

@@ -1,18 +1,37 @@
 import { useSignal } from '@preact/signals'
-import type { ComponentChildren, JSX } from 'preact'
+import type { ComponentChildren, HTMLInputTypeAttribute, InputHTMLAttributes, TargetedSubmitEvent } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { messageOf, Problem } from '../api.ts'
 import { countdownText } from '../words.ts'
 import { Alert } from './layout.tsx'
 
-type InputProps = Omit<JSX.IntrinsicElements['input'], 'id'>
+type InputEvents = Pick<InputHTMLAttributes, 'onChange' | 'onClick' | 'onInput'>
+
+/** What of an input this page has a use for. */
+interface InputProps extends InputEvents {
+  readonly name?: string
+  readonly type?: HTMLInputTypeAttribute
+  readonly required?: boolean
+  readonly autoFocus?: boolean
+  readonly autoComplete?: string
+  readonly placeholder?: string
+  readonly spellcheck?: boolean
+  readonly defaultValue?: string
+  readonly min?: number
+  readonly minLength?: number
+  readonly accept?: string
+  readonly inputMode?: 'numeric'
+}
 
 export function Field({ label, hint, ...input }: { label: string; hint?: string } & InputProps) {
   const id = useId()
+  // Preact ties further attributes to the type, which is not known here; none of ours depends on it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const attributes = input as InputHTMLAttributes
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input id={id} {...input} {...(hint === undefined ? {} : { 'aria-describedby': `${id}-hint` })} />
+      <input id={id} {...attributes} {...(hint === undefined ? {} : { 'aria-describedby': `${id}-hint` })} />
       {hint === undefined ? null : (
         <p class="hint" id={`${id}-hint`}>
           {hint}
@@ -145,7 +164,7 @@ export function Form(props: {
     return () => clearInterval(timer)
   }, [])
   const canSend = !isBusy.value && waiting.value === 0 && props.isReady !== false
-  const send = (event: JSX.TargetedSubmitEvent<HTMLFormElement>): void => {
+  const send = (event: TargetedSubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
     if (!canSend) return
     isBusy.value = true

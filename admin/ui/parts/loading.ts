@@ -5,7 +5,7 @@ import { messageOf } from '../api.ts'
 export interface Loaded<T> {
   readonly value: Signal<T | undefined>
   readonly error: Signal<string | undefined>
-  reload(): void
+  readonly reload: () => void
 }
 
 /** Reads when the component appears and whenever `inputs` change; what is shown stays until the new is there. */
