@@ -18,7 +18,10 @@ test('a filter that means nothing is refused before a byte is sent', async (t) =
 
 test('an API token for devices may read the file, and one for others may not', async (t) => {
   const door = await anAdminDoor(t)
-  assert.equal((await door.ask('/devices.csv', { headers: await door.apiToken('viewer', ['devices:read']) })).status, 200)
+  assert.equal(
+    (await door.ask('/devices.csv', { headers: await door.apiToken('viewer', ['devices:read']) })).status,
+    200,
+  )
   assert.equal((await door.ask('/devices.csv', { headers: await door.apiToken('viewer', ['tokens']) })).status, 403)
 })
 

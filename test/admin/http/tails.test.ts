@@ -30,14 +30,15 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
   const until = async (reached: () => boolean): Promise<void> => {
     while (!reached()) await once(response, 'more')
   }
-  const messages = (): Event['data'][] => 
+  const messages = (): Event['data'][] =>
     events()
       .filter(({ event }) => event === 'message')
       .map(({ data }) => data)
   const skipped = (): number =>
     events().reduce((sum, { event, data }) => (event === 'skipped' ? sum + Number(data['count']) : sum), 0)
+  const ended = new Promise<void>((resolve) => response.once('close', resolve))
   await until(() => events().some(({ event }) => event === 'hello'))
-  return { request, response, messages, skipped, until, ended: once(response, 'close') }
+  return { request, response, messages, skipped, until, ended }
 }
 
 test('a viewer sees no messages, and of a device that is not there nobody does', async (t) => {
@@ -96,7 +97,13 @@ test('only the device that is looked at is listened to, and for as long as someb
 
 const ESSAY = `${'x'.repeat(4095)}ä${'x'.repeat(9000)}`
 const payloads = [
-  { name: 'bytes that are no text', given: Buffer.from([0xff, 0, 0xfe]), payload: '/wD+', encoding: 'base64', cut: false },
+  {
+    name: 'bytes that are no text',
+    given: Buffer.from([0xff, 0, 0xfe]),
+    payload: '/wD+',
+    encoding: 'base64',
+    cut: false,
+  },
   { name: 'nothing', given: Buffer.alloc(0), payload: '', encoding: 'text', cut: false },
   { name: 'a long text', given: Buffer.from(ESSAY), payload: 'x'.repeat(4095), encoding: 'text', cut: true },
   {
