@@ -42,11 +42,14 @@ export interface RegistryOptions {
   readonly log: Log
   readonly journal?: JournalLimits
   readonly now?: () => Date
+  /** Milliseconds of a clock that never goes back. @defaultValue `performance.now` */
+  readonly elapsedMs?: () => number
 }
 
 /** Puts the registry together over an open database. */
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
   const { recipe, recipes = [], normalisation = 'none', registrationMode = 'open', now = () => new Date() } = options
+  const { elapsedMs = () => performance.now() } = options
   const { level, writer } = database
   const writes = new StoreWrites(writer)
   const store = new RegistryStore(database, normalisation)
@@ -66,15 +69,16 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   await approvals.open()
   const signingKeys = new SigningKeys(level, writes, now)
   await signingKeys.open(options.registrationSecret)
-  const returns = new Returns(level, writes)
+  const returns = new Returns(level, writes, elapsedMs)
   await returns.open()
   const tokenStore = new TokenStore(level, writes)
   const tokens = new Tokens({
     store: tokenStore,
-    uses: new TokenUses(tokenStore, () => store.settleUnsure(), now),
+    uses: new TokenUses({ store: tokenStore, settleUnsure: () => store.settleUnsure(), now, elapsedMs }),
     jwts: new RegistrationTokens(signingKeys, options.registrationIssuer),
     recipe,
     recipes,
+    normalisation,
     now,
   })
   await tokens.open()
@@ -91,7 +95,7 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     throttle,
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     rotationOverlapMs: options.rotationOverlapMs ?? 0,
-    journal: await openJournal(database, { store, throttle, limits: options.journal, log, now }),
+    journal: await openJournal(database, { store, throttle, limits: options.journal, log, now, elapsedMs }),
     log,
     now,
   })

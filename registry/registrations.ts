@@ -37,7 +37,7 @@ export interface RegistrationsParts {
   readonly now: () => Date
 }
 
-const UNKNOWN_ADDRESS = 'unknown'
+export const UNKNOWN_ADDRESS = 'unknown'
 
 /** How a device comes into the registry, and back into it. Source: docs/contract.md §1. */
 export class Registrations {
@@ -111,7 +111,7 @@ export class Registrations {
       const { device, reason } = this.#returning(id, permission, now) ?? {}
       const key = store.findDeviceKey(id)
       if (device === undefined || reason === undefined || key === undefined) throw alreadyRegistered()
-      returns.takePace(id, now)
+      returns.takePace(id)
       const { secret: accessSecret, hash: secretHash } = await credentials.mintSecret()
       const secretVersion = (key.secretVersion ?? 0) + 1
       // The old secret dies with this, whatever overlap it had.
