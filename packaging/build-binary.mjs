@@ -1,7 +1,17 @@
 // npm run build:binary [x64|arm64|all]: one file that needs no Node, no npm and no network. → dist/mooring
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
@@ -108,10 +118,10 @@ async function packagedFiles() {
 function page(folder) {
   const built = join(dist, 'ui')
   const names = existsSync(built)
-    ? readdirSync(built, { recursive: true }).filter((name) => statSync(join(built, name)).isFile())
+    ? readdirSync(built, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(built, name)).isFile())
     : []
   const list = join(folder, 'ui.json')
-  writeFileSync(list, JSON.stringify(names.toSorted()))
+  writeFileSync(list, JSON.stringify(names))
   return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(built, name)])), 'ui.json': list }
 }
 
