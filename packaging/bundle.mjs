@@ -119,7 +119,9 @@ export async function bundle(folder) {
   const modules = output.flatMap((part) => (part.type === 'chunk' ? Object.keys(part.modules) : []))
   const packages = modules.map((id) => PACKAGE_OF.exec(id)?.[0]).filter((place) => place !== undefined)
   return {
-    packages: [...new Set(packages.map((place) => relative(root, place)))].toSorted(),
+    packages: [...new Set(packages.map((place) => relative(root, place)))].toSorted((one, other) =>
+      one < other ? -1 : 1,
+    ),
     parts: output.map((part) => part.fileName).filter((name) => name.endsWith('.cjs')),
   }
 }
