@@ -4,9 +4,9 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { banner, runCli, servingLine, setupLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
-import { isSingleExecutable, packagedFile, packagedFileNames } from './executable/index.ts'
+import { isSingleExecutable, packagedFile, packagedFileNames, pageFiles } from './executable/index.ts'
 import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
-import type { Server } from './server.ts'
+import type { Server, ServerParts } from './server.ts'
 import { notifyServiceManager } from './service-manager.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     env: process.env,
     cwd: process.cwd(),
     openLocal,
-    startServer: async (config, { log }) => await startServer(config, log),
+    startServer: async (config, { log }) => await startServer(config, { log }),
     serve,
     onInterrupt,
     packagedFiles: { names: packagedFileNames, read: packagedFile },
@@ -44,9 +44,9 @@ async function main(): Promise<void> {
 
 // What a server needs is loaded when one starts: the other commands are many, and short.
 
-async function startServer(config: Config, log: Log): Promise<Server> {
+async function startServer(config: Config, parts: Pick<ServerParts, 'log' | 'loaded'>): Promise<Server> {
   const server = await import('./server.ts')
-  return await server.startServer(config, { log, version, poolThreads: threadPoolSize() })
+  return await server.startServer(config, { ...parts, version, poolThreads: threadPoolSize(), page: pageFiles })
 }
 
 async function openLocal(config: Config) {
@@ -104,7 +104,7 @@ async function serve(loaded: LoadedConfig): Promise<number> {
       onInterrupt(() => process.exit(1))
     })
   })
-  const server = await startServer(config, log)
+  const server = await startServer(config, { log, loaded })
   const facts = {
     version,
     node: process.versions.node,

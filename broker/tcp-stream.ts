@@ -95,6 +95,12 @@ function wasShutDown(this: ShutdownRequest): void {
   this.stream.destroy()
 }
 
+/** Bytes that a stream has read and nobody has heard of. */
+export function unreadOf(stream: Duplex): Buffer | undefined {
+  const unread: unknown = stream.read()
+  return unread instanceof Buffer ? unread : undefined
+}
+
 type CloseListener = (this: TcpStream) => void
 
 /**
@@ -110,6 +116,8 @@ export class TcpStream implements ByteStream {
   /** Whose the handle is, when it was taken from one. */
   readonly #socket: net.Socket | undefined
   #isDestroyed = false
+  /** What that one has read. */
+  #unread: Buffer | undefined
   #listener: StreamListener | undefined
   #closeListener: CloseListener | undefined
   /** All but the first. An array that grows would be the largest part of an idle connection. */
@@ -125,6 +133,7 @@ export class TcpStream implements ByteStream {
     this.#handle = handle
     this.#socket = socket
     if (socket !== undefined) {
+      this.#unread = unreadOf(socket)
       handle.readStop()
       socket.once('close', () => this.#closed())
     }
@@ -163,6 +172,9 @@ export class TcpStream implements ByteStream {
     if (this.destroyed) return
     this.#handle.useUserBuffer(this.#node.readBuffer)
     this.resume()
+    const unread = this.#unread
+    this.#unread = undefined
+    if (unread !== undefined) listener.data(unread, unread.length)
   }
 
   /** `close`: nothing of it is left. */

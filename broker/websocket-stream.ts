@@ -7,8 +7,6 @@ export interface WebSocketOptions {
   readonly maxMessageBytes: number
   /** How much may come, envelopes and all, before `trust` is called. */
   readonly maxBytesBeforeTrust: number
-  /** What came with the request to upgrade, and belongs to the frames. */
-  readonly head: Buffer
   /** Asked when it is our side that closes. */
   readonly closeCode: () => number
 }
@@ -28,6 +26,8 @@ export class WebSocketStream implements ByteStream, StreamListener {
   #isEnding = false
   /** The other end has closed, by its frame or without one. */
   #isHeardOut = false
+  /** The last write was answered with false. */
+  #isBlocked = false
   #late: NodeJS.Timeout | undefined
 
   constructor(carrier: ByteStream, options: WebSocketOptions) {
@@ -63,8 +63,6 @@ export class WebSocketStream implements ByteStream, StreamListener {
   listen(listener: StreamListener): void {
     this.#listener = listener
     this.#carrier.listen(this)
-    const { head } = this.#options
-    if (head.length > 0) this.data(head, head.length)
   }
 
   pause(): void {
@@ -117,6 +115,7 @@ export class WebSocketStream implements ByteStream, StreamListener {
   }
 
   writable(): void {
+    this.#isBlocked = false
     this.#pong()
     this.#listener?.writable()
   }
@@ -148,15 +147,15 @@ export class WebSocketStream implements ByteStream, StreamListener {
   /** RFC 6455 §5.5.2, §5.5.3. While the client does not read, only the last one is kept for it. */
   #pong(): void {
     const { ping } = this.#reader
-    if (ping === undefined || !this.#carrier.isCopied) return
+    if (ping === undefined || this.#isBlocked) return
     this.#reader.ping = undefined
     if (this.isWritable) this.#send(OPCODE.pong, ping)
   }
 
   #send(opcode: number, payload: Buffer): boolean {
     const { frames } = this.#options
-    const takesMore = this.#carrier.write(frames.frame(opcode, payload))
+    this.#isBlocked = !this.#carrier.write(frames.frame(opcode, payload))
     if (!this.#carrier.isCopied) frames.frameWaits()
-    return takesMore
+    return !this.#isBlocked
   }
 }

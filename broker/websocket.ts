@@ -118,14 +118,12 @@ class Door implements WebSocketDoor {
       socket.setTimeout(0)
       socket.setNoDelay()
     }
-    // Before its handle is taken away: what it has read while it waited for admission.
-    const read: unknown = socket.read()
+    if (head.length > 0) socket.unshift(head)
     const carrier: ByteStream = handles?.takeFrom(socket) ?? new NodeStream(socket)
     return new WebSocketStream(carrier, {
       frames: this.#frames,
       maxMessageBytes,
       maxBytesBeforeTrust: maxBytesBeforeConnect,
-      head: read instanceof Buffer ? Buffer.concat([head, read]) : head,
       closeCode: () => (this.#closing ? CLOSE_CODE.goingAway : CLOSE_CODE.normal),
     })
   }

@@ -12,7 +12,7 @@ export const GROUPS: readonly (readonly [words: readonly string[], load: () => P
     async () => (await import('./server-commands.ts')).addServerCommands,
   ],
   [['token', 'tokens'], async () => (await import('./token-commands.ts')).addTokenCommands],
-  [['signing-key'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
+  [['signing-key', 'signing-keys'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
   [['key', 'keys'], async () => (await import('./key-commands.ts')).addKeyCommands],
   [['device', 'devices'], async () => (await import('./device-commands.ts')).addDeviceCommands],
   [['journal'], async () => (await import('./journal-commands.ts')).addJournalCommands],

@@ -1,7 +1,7 @@
 import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
-import { Credentials } from './credentials.ts'
+import { Credentials, REMEMBERED_SECRETS } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
 import { openJournal, type JournalLimits } from './journal/index.ts'
 import type { Log } from './log.ts'
@@ -33,6 +33,8 @@ export interface RegistryOptions {
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How many access secrets are made ahead, for those who register. @defaultValue 0 */
+  readonly preparedSecrets?: number
   /** How long a secret that was replaced stays valid when nothing else is said. @defaultValue 0 */
   readonly rotationOverlapMs?: number
   /** How secrets are hashed and checked; the benchmark compares another way. */
@@ -55,7 +57,12 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   const approvals = new Approvals(level, writes, normalisation)
   await store.open()
   const credentials =
-    options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+    options.credentials ??
+    new Credentials(
+      new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue),
+      REMEMBERED_SECRETS,
+      options.preparedSecrets,
+    )
   const { log } = options
   const throttle = new LoginThrottle()
   await allowList.open()

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Device, Log, Signal } from '../../registry/index.ts'
 import type { OperatorChange } from '../operations/index.ts'
+import { beginStream, eventText, MAX_WAITING_BYTES } from './event-stream.ts'
 
 /** One client of the broker. */
 export interface ClientNews {
@@ -26,12 +27,8 @@ export interface NewsSources {
   stats(): Readonly<Record<string, number>>
 }
 
-/** What may wait for one listener that reads slowly. What comes then is dropped, and the listener hears how much. */
-const MAX_WAITING_BYTES = 256 * 1024
 const MAX_LISTENERS = 100
 const STATS_EVERY_MS = 1000
-/** Also what tells a browser how long to wait before it comes back. */
-const RETRY_MS = 3000
 
 interface Listener {
   readonly response: ServerResponse
@@ -66,19 +63,11 @@ export class Events {
    */
   add(response: ServerResponse, mayStay: () => boolean): void {
     const listener: Listener = { response, mayStay, dropped: 0 }
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'X-Accel-Buffering': 'no',
-    })
+    beginStream(response, this.#log)
     // Events that were missed are not kept, so a listener that comes back must ask for the whole again.
-    response.write(`retry: ${RETRY_MS}\n${textOf(this.#lastId, 'hello', {})}`)
+    response.write(eventText(this.#lastId, 'hello', {}))
     this.#listeners.add(listener)
     response.once('close', () => this.#remove(listener))
-    response.on('error', (error) =>
-      this.#log.debug({ event: 'http-connection-failed', reason: error.message }, 'A connection broke.'),
-    )
     if (this.#listeners.size === 1) this.#start()
   }
 
@@ -124,7 +113,7 @@ export class Events {
   #tell(type: string, data: object): void {
     if (this.#pending.length === 0) setImmediate(() => this.#flush())
     this.#lastId += 1
-    this.#pending.push({ id: this.#lastId, text: textOf(this.#lastId, type, data) })
+    this.#pending.push({ id: this.#lastId, text: eventText(this.#lastId, type, data) })
   }
 
   #flush(): void {
@@ -137,12 +126,8 @@ export class Events {
       else {
         const { dropped } = listener
         listener.dropped = 0
-        response.write(dropped === 0 ? text : `${textOf(undefined, 'dropped', { count: dropped })}${text}`)
+        response.write(dropped === 0 ? text : `${eventText(undefined, 'dropped', { count: dropped })}${text}`)
       }
     }
   }
 }
-
-/** Source: HTML, «Server-sent events», §9.2.5. JSON holds no line break that would end the field. */
-const textOf = (id: number | undefined, type: string, data: object): string =>
-  `${id === undefined ? '' : `id: ${id}\n`}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`

@@ -26,6 +26,9 @@ const apiToken = z
 
 export type ApiTokenSummary = z.output<typeof apiToken>
 
+/** What stands behind `#` stays in the browser: no log on the way has the code. */
+export const setupUrl = (page: string, code: string): string => `${page}setup#${code}`
+
 export const accountOperations = {
   createAccount: operation({
     summary: 'Create an account of the admin API.',
@@ -90,7 +93,8 @@ export const accountOperations = {
       if (adminUrls === undefined) throw new RegistryError('ERR_CONFLICT', 'No server runs that could take the code.')
       const urls = adminUrls()
       const { code, expiresAt } = registry.accounts.setupCode.make()
-      return { code: code.reveal(), expiresAt: expiresAt.toISOString(), urls }
+      const text = code.reveal()
+      return { code: text, expiresAt: expiresAt.toISOString(), urls: urls.map((url) => setupUrl(url, text)) }
     },
   }),
 

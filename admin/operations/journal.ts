@@ -40,6 +40,7 @@ const journalEntry = z
       .datetime()
       .exactOptional()
       .meta({ description: 'When the next try may succeed, as whoever was refused was told.' }),
+    detail: z.string().exactOptional().meta({ description: 'Of an operation: the name of the command that was sent.' }),
     count: z.int().exactOptional().meta({ description: 'How many this one entry tells of; absent for one.' }),
     since: z.iso.datetime().exactOptional().meta({ description: 'When the first of them happened.' }),
     hash: z.string(),

@@ -5,6 +5,7 @@ import { live } from './live.ts'
 import { logins } from './logins.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
+import { page } from './page.ts'
 import { queueing } from './queueing.ts'
 import { registration } from './registration.ts'
 import { start } from './start.ts'
@@ -28,4 +29,5 @@ export const suites: readonly Suite[] = [
   registration,
   start,
   admin,
+  page,
 ]

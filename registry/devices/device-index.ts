@@ -9,8 +9,10 @@ const MOST_AHEAD = 128
 /** Jumps within which a search that finds nothing tells how far it is. */
 const TOLD_AFTER = 32
 
+export const DEVICE_FACETS_ROOM = 'device-facets'
+
 /** Facets begin with a bracket. */
-const COMPLETE = 'complete'
+export const INDEX_COMPLETE = 'complete'
 
 /**
  * device-facets: facet and device ID → nothing. Within a facet the devices stand in the order of their IDs, so that those
@@ -21,7 +23,7 @@ export class DeviceIndex {
   #isComplete = false
 
   constructor(level: StoreLevel) {
-    this.#facets = level.sublevel('device-facets')
+    this.#facets = level.sublevel(DEVICE_FACETS_ROOM)
   }
 
   open(): Promise<void> {
@@ -30,12 +32,12 @@ export class DeviceIndex {
 
   /** False for a store in which devices registered before there was an index, and for an empty one. */
   get isComplete(): boolean {
-    return (this.#isComplete ||= readNow(this.#facets, COMPLETE) !== undefined)
+    return (this.#isComplete ||= readNow(this.#facets, INDEX_COMPLETE) !== undefined)
   }
 
   /** To be written with the last device that was not in it, or the first of all. */
   completed(): WriteOperation[] {
-    return this.isComplete ? [] : [{ type: 'put', sublevel: this.#facets, key: COMPLETE, value: '' }]
+    return this.isComplete ? [] : [{ type: 'put', sublevel: this.#facets, key: INDEX_COMPLETE, value: '' }]
   }
 
   /** What is to be written when a device becomes another; undefined stands for none. */

@@ -43,6 +43,8 @@ export interface JournalFacts {
   readonly target?: string | undefined
   /** When the next try may succeed, as whoever was refused was told. ISO 8601, UTC. */
   readonly retryAt?: string | undefined
+  /** What else was asked, when that is no secret: the name of a command. */
+  readonly detail?: string | undefined
   /** How many are told of in this one entry, when it is not one. */
   readonly count?: number | undefined
   /** When the first of them happened. */

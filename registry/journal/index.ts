@@ -11,6 +11,7 @@ import { Watch } from './watch.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 export * from './attempts.ts'
+export { JournalAudit } from './audit.ts'
 export type { JournalCaller } from './caller.ts'
 export {
   JOURNAL_KINDS,

@@ -7,7 +7,9 @@ import { ReturnPace } from './pace.ts'
 /** Why a device that is registered may register again: its policy, or the window that an operator opened. */
 export type ReturnReason = Exclude<ComingBack, 'never'>
 
-interface ReturnRecord {
+export const RETURNS_ROOM = 'may-return'
+
+export interface ReturnRecord {
   /** It has not logged in yet with what it was given last. */
   readonly provisional: boolean
   /** End of the window that an operator opened. ISO 8601, UTC. */
@@ -31,7 +33,7 @@ export class Returns {
     this.#pace = new ReturnPace(elapsedMs)
     this.#level = level
     this.#writes = writes
-    this.#records = level.sublevel<string, ReturnRecord>('may-return', { valueEncoding: 'json' })
+    this.#records = level.sublevel<string, ReturnRecord>(RETURNS_ROOM, { valueEncoding: 'json' })
   }
 
   /** Resolves when reads can be answered. */

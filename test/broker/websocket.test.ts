@@ -8,7 +8,7 @@ import { WebSocket } from 'ws'
 import { aCertificate } from '../support/certificate.ts'
 import { until } from './door-support/connections.ts'
 import type { Heard } from './door-support/heard.ts'
-import { anInside, aSocket, aWebSocketServer, untilClosed, type Inside } from './door-support/sockets.ts'
+import { anInside, aSocket, aWebSocketServer, untilClosed, UPGRADE, type Inside } from './door-support/sockets.ts'
 
 /** For a test that waits for what never comes. */
 const PATIENCE = { timeout: 20_000 }
@@ -46,18 +46,6 @@ async function aConnection(t: TestContext, inside: Inside, scheme: 'ws' | 'wss')
   await once(socket, 'secureConnect')
   return { socket, heard }
 }
-
-const UPGRADE = [
-  'GET /mqtt HTTP/1.1',
-  'Host: localhost',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-  'Sec-WebSocket-Protocol: mqtt',
-  '',
-  '',
-].join('\r\n')
 
 describe('an upgrade that is refused', PATIENCE, () => {
   for (const path of ['/mqtt/', '/MQTT', '/api/register-device', '//', '/mqtt/../']) {

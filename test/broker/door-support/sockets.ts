@@ -93,6 +93,19 @@ export async function aWebSocketServer(
   return { door, port: address.port, url: `${scheme}://127.0.0.1:${address.port}`, heard }
 }
 
+/** What a client of MQTT over WebSocket asks for. */
+export const UPGRADE = [
+  'GET /mqtt HTTP/1.1',
+  'Host: localhost',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  'Sec-WebSocket-Protocol: mqtt',
+  '',
+  '',
+].join('\r\n')
+
 /** A connected TCP socket whose errors do not matter: the server may end it at any moment. */
 export async function aSocket(t: TestContext, port: number): Promise<net.Socket> {
   const socket = net.connect(port, '127.0.0.1')
