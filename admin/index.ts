@@ -7,6 +7,7 @@ export {
   type FileProblem,
 } from './allow-list-rows.ts'
 export * from './operations/index.ts'
+export { MAX_ITEMS_PER_PAGE, wholeList } from './whole-list.ts'
 export { History, type Totals } from './history.ts'
 export { createOperator } from './operator.ts'
 export * from './admin-error.ts'

@@ -1,12 +1,11 @@
 import { Option, type Command } from 'commander'
-import type { AccountSummary } from '../admin/index.ts'
+import { type AccountSummary, wholeList } from '../admin/index.ts'
 import { ROLES, type Role } from '../registry/index.ts'
 import { CliError, ExitCode, usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { printable } from './output.ts'
 import { readSecret } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
-import { wholeList } from './whole-list.ts'
 
 const ROLE = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES)
 const PASSWORD_FILE = ['--password-file <file>', 'take the password from a file instead of asking for it'] as const
