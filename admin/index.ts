@@ -1,5 +1,6 @@
 export {
   CSV_OPTIONS,
+  MAX_ROWS_PER_PAGE,
   readAllowListRecords,
   type AllowListReader,
   type AllowListRow,
@@ -8,6 +9,8 @@ export {
 export * from './operations/index.ts'
 export { History, type Totals } from './history.ts'
 export { createOperator } from './operator.ts'
+export * from './admin-error.ts'
+export { operatorOverHttp } from './http-client.ts'
 export * from './socket-client.ts'
 export * from './http/index.ts'
 export { listenAdmin } from './socket-server.ts'

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import { connectOperator, type AccountSummary } from '../admin/index.ts'
+import type { AccountSummary } from '../admin/index.ts'
 import { ROLES, type Role } from '../registry/index.ts'
 import { CliError, ExitCode, usageError } from './failure.ts'
 import { examples } from './help.ts'
@@ -129,7 +129,7 @@ async function removeAccount(session: Session, name: string): Promise<void> {
 
 async function makeSetupCode(session: Session): Promise<void> {
   const { config } = session.loadConfig()
-  const operator = await connectOperator(config.data)
+  const operator = await session.connect(config)
   if (operator === undefined) {
     throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
       hint: 'The code is good at a running server. Without one: mooring admin create NAME',

@@ -15,7 +15,6 @@ import { tokenOperations } from './tokens.ts'
 
 export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
 export type { DeviceAnswer, DeviceFilterRequest } from './device-schemas.ts'
-export { MAX_ROWS_PER_PAGE } from './admission.ts'
 export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export { MAX_ENTRIES_PER_PAGE } from './journal.ts'

@@ -7,7 +7,7 @@ import { open } from './support/pages.ts'
 import { visit, type Visit } from './support/visit.ts'
 
 const browser = sharedBrowser()
-const options = { skip: needsPage(), timeout: 60_000 }
+const options = { skip: needsPage(), timeout: 300_000 }
 
 const NOT_IN = /GET \/admin\/v1\/me 401/
 
