@@ -1,5 +1,6 @@
 import type { MqttClient } from 'mqtt'
 import { formatListenAddress } from '../config.ts'
+import { isSingleExecutable } from '../executable/index.ts'
 import type { CliContext, RunningServer } from './context.ts'
 import { CliError, ExitCode } from './failure.ts'
 import type { Output } from './output.ts'
@@ -11,6 +12,9 @@ const PAGES: readonly { readonly path: string; readonly holds: RegExp }[] = [
   { path: '/livez', holds: /ok/ },
   { path: '/readyz', holds: /ok/ },
   { path: '/metrics', holds: /^mooring_build_info\{/m },
+  { path: '/openapi.json', holds: /^\{"openapi":"3\.1\./ },
+  // From source the page may not have been built.
+  ...(isSingleExecutable ? [{ path: '/', holds: /<div id="app">/ }] : []),
 ]
 
 /** An emulated processor takes ten times as long as a real one. */
