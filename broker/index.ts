@@ -3,4 +3,5 @@ export { createBroker, type Broker, type BrokerOptions, type BrokerParts, type C
 export * from './listeners.ts'
 export * from './peer.ts'
 export type { BrokerDatabase } from './persistence/index.ts'
+export { openTcpHandles } from './tcp-stream.ts'
 export * from './websocket.ts'

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import type { Duplex } from 'node:stream'
 import { getSystemErrorName } from 'node:util'
 import { GOODBYE_MS, type ByteStream, type StreamListener } from './byte-stream.ts'
 import type {
@@ -53,6 +54,16 @@ export class TcpHandles {
     return true
   }
 
+  /**
+   * Reads and writes from now on by what lies under `socket`, which stays what is opened and closed.
+   *
+   * @returns undefined when that is nothing that we know: TLS, for one.
+   */
+  takeFrom(socket: Duplex): TcpStream | undefined {
+    const handle: unknown = Reflect.get(socket, '_handle')
+    return socket instanceof net.Socket && isTcp(handle) ? new TcpStream(this, handle, true, socket) : undefined
+  }
+
   /** @returns 0 when the kernel has taken all of it, 1 when `wasWritten` will be called, or the number of an error. */
   write(handle: TcpHandle, bytes: Buffer): number {
     const { streamBaseState, kLastWriteWasAsync, WriteWrap } = this.#wrap
@@ -84,6 +95,12 @@ function wasShutDown(this: ShutdownRequest): void {
   this.stream.destroy()
 }
 
+/** Bytes that a stream has read and nobody has heard of. */
+export function unreadOf(stream: Duplex): Buffer | undefined {
+  const unread: unknown = stream.read()
+  return unread instanceof Buffer ? unread : undefined
+}
+
 type CloseListener = (this: TcpStream) => void
 
 /**
@@ -94,9 +111,13 @@ export class TcpStream implements ByteStream {
   /** Undefined when the peer has already gone. */
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
-  destroyed = false
   readonly #node: TcpHandles
   readonly #handle: TcpHandle
+  /** Whose the handle is, when it was taken from one. */
+  readonly #socket: net.Socket | undefined
+  #isDestroyed = false
+  /** What that one has read. */
+  #unread: Buffer | undefined
   #listener: StreamListener | undefined
   #closeListener: CloseListener | undefined
   /** All but the first. An array that grows would be the largest part of an idle connection. */
@@ -107,9 +128,15 @@ export class TcpStream implements ByteStream {
   #isEnding = false
   #isHeardOut = false
 
-  constructor(node: TcpHandles, handle: TcpHandle, noDelay: boolean) {
+  constructor(node: TcpHandles, handle: TcpHandle, noDelay: boolean, socket?: net.Socket) {
     this.#node = node
     this.#handle = handle
+    this.#socket = socket
+    if (socket !== undefined) {
+      this.#unread = unreadOf(socket)
+      handle.readStop()
+      socket.once('close', () => this.#closed())
+    }
     handle.stream = this
     handle.onread = node.wasRead
     if (noDelay) handle.setNoDelay(true)
@@ -121,6 +148,11 @@ export class TcpStream implements ByteStream {
 
   get conn(): this {
     return this
+  }
+
+  /** Also when somebody else has destroyed the socket: admission may. */
+  get destroyed(): boolean {
+    return this.#isDestroyed || this.#socket?.destroyed === true
   }
 
   get isWritable(): boolean {
@@ -140,6 +172,9 @@ export class TcpStream implements ByteStream {
     if (this.destroyed) return
     this.#handle.useUserBuffer(this.#node.readBuffer)
     this.resume()
+    const unread = this.#unread
+    this.#unread = undefined
+    if (unread !== undefined) listener.data(unread, unread.length)
   }
 
   /** `close`: nothing of it is left. */
@@ -185,8 +220,9 @@ export class TcpStream implements ByteStream {
 
   destroy(): void {
     if (this.destroyed) return
-    this.destroyed = true
-    this.#handle.close(() => this.#closed())
+    this.#isDestroyed = true
+    if (this.#socket === undefined) this.#handle.close(() => this.#closed())
+    else this.#socket.destroy()
   }
 
   // ---- what Node calls
@@ -260,7 +296,9 @@ function isStreamWrap(wrap: unknown): wrap is StreamWrap {
 }
 
 /** In a worker of node:cluster it is something else. */
-function isListening(handle: unknown): handle is ListeningHandle {
+const isListening = (handle: unknown): handle is TcpHandle & ListeningHandle => isTcp(handle)
+
+function isTcp(handle: unknown): handle is TcpHandle {
   const { TCP }: Partial<TcpWrap> = Object(bindingOf('tcp_wrap'))
   return typeof TCP === 'function' && handle instanceof TCP
 }

@@ -1,86 +1,161 @@
-import { Duplex } from 'node:stream'
-import type { RawData, WebSocket } from 'ws'
+import { GOODBYE_MS, type ByteStream, type Conn, type StreamListener } from './byte-stream.ts'
+import { closePayload, FrameError, FrameReader, OPCODE, type FrameWriter } from './websocket-frames.ts'
 
-/** RFC 6455 §7.4.1. */
-export const CLOSE_CODE = { normal: 1000, goingAway: 1001, unsupportedData: 1003 } as const
-
-type Done = (error?: Error | null) => void
+export interface WebSocketOptions {
+  /** What was written goes through it. */
+  readonly frames: FrameWriter
+  readonly maxMessageBytes: number
+  /** How much may come, envelopes and all, before `trust` is called. */
+  readonly maxBytesBeforeTrust: number
+  /** Asked when it is our side that closes. */
+  readonly closeCode: () => number
+}
 
 /**
- * The bytes of MQTT inside a WebSocket. Frames are envelopes only: a packet may span several and several may share one
- * [MQTT-6.0.0-2]. Everything written in one go leaves as one binary frame, as each `write` would else be a frame of its own,
- * and MQTT libraries write a packet in four to six pieces.
+ * The bytes of MQTT inside a WebSocket, after its handshake. Frames are envelopes only: a packet may span several and
+ * several may share one [MQTT-6.0.0-2]. Everything that is written in one go leaves as one binary frame.
  */
-export class WebSocketStream extends Duplex {
-  readonly #socket: WebSocket
-  readonly #closeCode: () => number
-  #gathering = false
+export class WebSocketStream implements ByteStream, StreamListener {
+  readonly #carrier: ByteStream
+  readonly #options: WebSocketOptions
+  readonly #reader: FrameReader
+  #listener: StreamListener | undefined
+  #bytesBeforeTrust = 0
+  #isTrusted = false
+  /** Our close frame was sent. */
+  #isEnding = false
+  /** The other end has closed, by its frame or without one. */
+  #isHeardOut = false
+  /** The last write was answered with false. */
+  #isBlocked = false
+  #late: NodeJS.Timeout | undefined
 
-  /** @param closeCode - asked when the stream ends or is destroyed from our side. */
-  constructor(socket: WebSocket, closeCode: () => number = () => CLOSE_CODE.normal) {
-    super({ allowHalfOpen: false })
-    this.#socket = socket
-    this.#closeCode = closeCode
-    socket.on('message', (data, isBinary) => this.#received(data, isBinary))
-    // ws closes by itself after it: too long a message, an unmasked frame, a reset.
-    socket.on('error', (error) => this.destroy(error))
-    socket.on('close', () => {
-      // Not destroy: the reader may not have come to the last packets yet, and a DISCONNECT among them cancels the will.
-      this.push(null)
-      this.end()
-    })
+  constructor(carrier: ByteStream, options: WebSocketOptions) {
+    this.#carrier = carrier
+    this.#options = options
+    this.#reader = new FrameReader(options.maxMessageBytes)
   }
 
-  // `write`, not `_write`: the stream would hand the first piece on at once, and only the others together.
-  override write(chunk: unknown, encoding?: BufferEncoding | Done, done?: Done): boolean {
-    this.#gather()
-    return typeof encoding === 'function' || encoding === undefined
-      ? super.write(chunk, encoding ?? done)
-      : super.write(chunk, encoding, done)
+  /** It may send more than a CONNECT. */
+  trust(): void {
+    this.#isTrusted = true
   }
 
-  #gather(): void {
-    if (this.#gathering) return
-    this.#gathering = true
-    this.cork()
-    process.nextTick(() => {
-      this.#gathering = false
-      this.uncork()
-    })
+  // ---- as ByteStream
+
+  get conn(): Conn {
+    return this.#carrier.conn
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    this.#socket.send(chunk, { binary: true }, done)
+  get isWritable(): boolean {
+    return !this.#isEnding && this.#carrier.isWritable
   }
 
-  override _writev(pieces: readonly { readonly chunk: Buffer }[], done: Done): void {
-    this.#socket.send(Buffer.concat(pieces.map(({ chunk }) => chunk)), { binary: true }, done)
+  get waitingBytes(): number {
+    return this.#carrier.waitingBytes
   }
 
-  override _read(): void {
-    if (this.#socket.isPaused) this.#socket.resume()
+  /** Into a frame. */
+  get isCopied(): boolean {
+    return true
   }
 
-  override _final(done: Done): void {
-    this.#socket.close(this.#closeCode())
-    done()
+  listen(listener: StreamListener): void {
+    this.#listener = listener
+    this.#carrier.listen(this)
   }
 
-  override _destroy(error: Error | null, done: Done): void {
-    this.#socket.close(this.#closeCode())
-    // Paused by back-pressure, it would never read the other end's close frame.
-    this.#socket.resume()
-    done(error)
+  pause(): void {
+    // The answer to our close frame is still waited for.
+    if (!this.#isEnding) this.#carrier.pause()
   }
 
-  #received(data: RawData, isBinary: boolean): void {
-    if (this.destroyed || this.readableEnded) return
-    if (!isBinary) {
-      // [MQTT-6.0.0-1]
-      this.#socket.close(CLOSE_CODE.unsupportedData, 'MQTT is binary')
-      this.destroy()
-      return
-    }
-    if (!this.push(data)) this.#socket.pause()
+  resume(): void {
+    this.#carrier.resume()
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#send(OPCODE.binary, bytes)
+  }
+
+  keepAlive(milliseconds: number): void {
+    this.#carrier.keepAlive(milliseconds)
+  }
+
+  end(): void {
+    if (!this.isWritable) return
+    const { over } = this.#reader
+    // RFC 6455 §5.5.1: an answer "typically echoes the status code"; §7.1.7 for who broke a rule.
+    const code = over === undefined ? this.#options.closeCode() : over instanceof FrameError ? over.closeCode : over
+    this.#send(OPCODE.close, closePayload(code))
+    this.#isEnding = true
+    if (this.#isHeardOut) return this.#carrier.end(true)
+    // §7.1.1: whose side closes waits for the other's close frame, but not for ever.
+    this.#late = setTimeout(() => this.#carrier.destroy(), GOODBYE_MS)
+    this.#carrier.resume()
+  }
+
+  destroy(): void {
+    this.#carrier.destroy()
+  }
+
+  // ---- what the carrier tells
+
+  data(bytes: Buffer, end: number): void {
+    const reader = this.#reader
+    // After its close frame, and when its frames make no sense any more.
+    if (reader.isOver) return
+    if (!this.#isTrusted && (this.#bytesBeforeTrust += end) > this.#options.maxBytesBeforeTrust) return this.destroy()
+    const count = reader.read(bytes, end)
+    if (count > 0 && !this.#isEnding) this.#listener?.data(bytes, count)
+    if (reader.ping !== undefined) this.#pong()
+    if (reader.over === undefined) return
+    if (reader.over instanceof FrameError) this.#broken(reader.over)
+    else this.#heardOut()
+  }
+
+  writable(): void {
+    this.#isBlocked = false
+    this.#pong()
+    this.#listener?.writable()
+  }
+
+  fail(error: Error): void {
+    this.#listener?.fail(error)
+  }
+
+  /** Also without a close frame. */
+  close(): void {
+    this.#heardOut()
+  }
+
+  /** A client that breaks the rules is told so; what it sends from now on is read and thrown away, so that it can hear it. */
+  #broken(error: FrameError): void {
+    if (this.#isEnding) return
+    this.#listener?.fail(error)
+    this.end()
+  }
+
+  #heardOut(): void {
+    this.#isHeardOut = true
+    this.#listener?.close()
+    if (!this.#isEnding) return this.end()
+    clearTimeout(this.#late)
+    this.#carrier.end(true)
+  }
+
+  /** RFC 6455 §5.5.2, §5.5.3. While the client does not read, only the last one is kept for it. */
+  #pong(): void {
+    const { ping } = this.#reader
+    if (ping === undefined || this.#isBlocked) return
+    this.#reader.ping = undefined
+    if (this.isWritable) this.#send(OPCODE.pong, ping)
+  }
+
+  #send(opcode: number, payload: Buffer): boolean {
+    const { frames } = this.#options
+    this.#isBlocked = !this.#carrier.write(frames.frame(opcode, payload))
+    if (!this.#carrier.isCopied) frames.frameWaits()
+    return !this.#isBlocked
   }
 }

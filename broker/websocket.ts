@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import type net from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer, type WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { plainAddress, type Admission } from './admission.ts'
-import { CLOSE_CODE, WebSocketStream } from './websocket-stream.ts'
+import { NodeStream, type ByteStream } from './byte-stream.ts'
 import type { Log } from '../registry/index.ts'
-import type { Accept, Ticket, Transport } from './peer.ts'
+import type { AcceptBytes, Ticket, Transport } from './peer.ts'
+import type { TcpHandles } from './tcp-stream.ts'
+import { CLOSE_CODE, FrameWriter } from './websocket-frames.ts'
+import { WebSocketStream } from './websocket-stream.ts'
 
 /** mqtt.js connects to `/` by default, paho to `/mqtt`. */
 const PATHS: readonly string[] = ['/', '/mqtt']
@@ -13,27 +16,23 @@ const PATHS: readonly string[] = ['/', '/mqtt']
 /** Best first: MQTT 3.1.1 [MQTT-6.0.0-3], and the name that clients of MQTT 3.1 offer. */
 const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1']
 
-/** How long the other end may take to answer a close frame before its socket is destroyed. */
-const CLOSE_TIMEOUT_MS = 2_000
-
 export interface WebSocketDoorOptions {
   readonly admission: Admission
-  /** Gets each connection that was let in, paused: nothing is read until it calls `resume()` or `read()`. */
-  readonly accept: Accept
+  /** Gets each connection that was let in. */
+  readonly acceptBytes: AcceptBytes
   readonly log: Log
   /** Of one WebSocket message, which may hold several MQTT packets or a part of one. Longer ones close with 1009. */
   readonly maxMessageBytes: number
-  /**
-   * What a connection may send before a whole CONNECT has been read. `maxMessageBytes` does not bound it: a message is
-   * kept until it is whole, and a thousand strangers may each begin one. @defaultValue 65_536
-   */
+  /** What a connection may send before a whole CONNECT has been read, pings and empty frames included. @defaultValue 65_536 */
   readonly maxBytesBeforeConnect?: number
+  /** To have TCP without the socket around it; TLS has it as ever. */
+  readonly handles?: TcpHandles | undefined
 }
 
 /** MQTT over WebSocket, on an HTTP listener that belongs to somebody else. */
 export interface WebSocketDoor {
   /** For the 'connection' event of the HTTP or HTTPS server: the deadline counts from there. */
-  connectionOpened(socket: net.Socket): void
+  connectionOpened(socket: Socket): void
   /** For its 'upgrade' event. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Refuses new ones, closes what is open with 1001, and resolves when all have closed, in 2 s at the latest. */
@@ -45,28 +44,27 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
 }
 
 class Door implements WebSocketDoor {
-  readonly #options: Required<WebSocketDoorOptions>
+  readonly #options: WebSocketDoorOptions
   readonly #server: WebSocketServer
-  readonly #open = new Set<WebSocket>()
+  readonly #frames = new FrameWriter()
+  readonly #open = new Map<Duplex, WebSocketStream>()
   /** `performance.now()` at accept, by endpoint: over TLS the socket that upgrades is not the one that was accepted. */
   readonly #acceptedAt = new Map<string, number>()
   #closing = false
 
   constructor(options: WebSocketDoorOptions) {
-    this.#options = { maxBytesBeforeConnect: 65_536, ...options }
-    const serverOptions = {
+    this.#options = options
+    this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       // Deflate costs memory and time for each connection; MQTT payloads are small.
       perMessageDeflate: false,
-      maxPayload: options.maxMessageBytes,
-      closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: (offered: Set<string>) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
-    } as const
-    this.#server = new WebSocketServer(serverOptions)
+      handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+      WebSocket: Handshake,
+    })
   }
 
-  connectionOpened(socket: net.Socket): void {
+  connectionOpened(socket: Socket): void {
     const key = endpointOf(socket)
     this.#acceptedAt.set(key, performance.now())
     socket.once('close', () => this.#acceptedAt.delete(key))
@@ -95,44 +93,43 @@ class Door implements WebSocketDoor {
 
   async close(): Promise<void> {
     this.#closing = true
-    const closed = [...this.#open].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
-    for (const socket of this.#open) {
-      socket.close(CLOSE_CODE.goingAway)
-      socket.resume()
-    }
+    const closed = [...this.#open.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+    for (const stream of this.#open.values()) stream.end()
     await Promise.all(closed)
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, address: string, ticket: Ticket): void {
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open.add(webSocket)
-      webSocket.once('close', () => this.#open.delete(webSocket))
-      const stream = new WebSocketStream(webSocket, () => (this.#closing ? CLOSE_CODE.goingAway : CLOSE_CODE.normal))
-      stream.on('error', (error) => this.#failed(error))
-      stream.pause()
-      this.#options.accept(stream, { address, transport: transportOf(request), ticket: this.#guard(socket, ticket) })
+    this.#server.handleUpgrade(request, socket, head, () => {
+      if (this.#closing) {
+        socket.destroy()
+        return
+      }
+      const stream = this.#streamOver(socket, head)
+      this.#open.set(socket, stream)
+      socket.once('close', () => this.#open.delete(socket))
+      this.#options.acceptBytes(stream, { address, transport: transportOf(request), ticket: guarded(stream, ticket) })
     })
   }
 
-  /** Ends a connection that sends more than it may before its CONNECT is whole. */
-  #guard(socket: Duplex, ticket: Ticket): Ticket {
-    let received = 0
-    const count = (chunk: Buffer): void => {
-      received += chunk.length
-      if (received > this.#options.maxBytesBeforeConnect) socket.destroy()
+  #streamOver(socket: Duplex, head: Buffer): WebSocketStream {
+    const { handles, maxMessageBytes, maxBytesBeforeConnect = 65_536 } = this.#options
+    if (socket instanceof Socket) {
+      // The deadlines of HTTP are over, and packets are gathered by whoever writes.
+      socket.setTimeout(0)
+      socket.setNoDelay()
     }
-    socket.on('data', count)
-    return {
-      connectRead() {
-        socket.removeListener('data', count)
-        ticket.connectRead()
-      },
-      loggedIn: () => ticket.loggedIn(),
-    }
+    if (head.length > 0) socket.unshift(head)
+    const carrier: ByteStream = handles?.takeFrom(socket) ?? new NodeStream(socket)
+    return new WebSocketStream(carrier, {
+      frames: this.#frames,
+      maxMessageBytes,
+      maxBytesBeforeTrust: maxBytesBeforeConnect,
+      closeCode: () => (this.#closing ? CLOSE_CODE.goingAway : CLOSE_CODE.normal),
+    })
   }
 
   /** A connection that has served requests before (kept alive by a proxy, say) begins anew with its upgrade. */
-  #acceptTimeOf(socket: net.Socket): number | undefined {
+  #acceptTimeOf(socket: Socket): number | undefined {
     return socket.bytesWritten > 0 ? undefined : this.#acceptedAt.get(endpointOf(socket))
   }
 
@@ -142,6 +139,20 @@ class Door implements WebSocketDoor {
       'A connection failed.',
     )
   }
+}
+
+/** Ends a connection that sends more than it may before its CONNECT is whole. */
+const guarded = (stream: WebSocketStream, ticket: Ticket): Ticket => ({
+  connectRead() {
+    stream.trust()
+    ticket.connectRead()
+  },
+  loggedIn: () => ticket.loggedIn(),
+})
+
+/** ws shakes hands and would then read frames from the socket; this one leaves it to us. ADR 0009 says why. */
+class Handshake extends WebSocket {
+  setSocket(): void {}
 }
 
 interface Refusal {
@@ -178,5 +189,5 @@ function refuse(socket: Duplex, { status, text }: Refusal): void {
 
 const transportOf = (request: IncomingMessage): Transport => ('encrypted' in request.socket ? 'wss' : 'ws')
 
-const endpointOf = ({ localPort, remoteAddress, remotePort }: net.Socket): string =>
+const endpointOf = ({ localPort, remoteAddress, remotePort }: Socket): string =>
   `${localPort ?? ''} ${remoteAddress ?? ''} ${remotePort ?? ''}`

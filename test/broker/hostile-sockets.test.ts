@@ -139,7 +139,7 @@ test('over WebSocket a message of QoS 1 costs its publisher and its subscriber o
   const broker = await aBroker(t)
   broker.registry.addService('publisher')
   broker.registry.addService('subscriber')
-  const { url } = await aWebSocketServer(t, anInside(t, {}, broker.accept))
+  const { url } = await aWebSocketServer(t, anInside(t), { acceptBytes: broker.acceptBytes })
   const dial = async (name: string) => {
     const socket = new WebSocket(`${url}/mqtt`, 'mqtt')
     t.after(() => socket.terminate())

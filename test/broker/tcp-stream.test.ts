@@ -2,46 +2,16 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
-import { NodeStream, type ByteStream, type StreamListener } from '../../broker/byte-stream.ts'
+import { NodeStream, type ByteStream } from '../../broker/byte-stream.ts'
 import type { AdmissionLimits } from '../../broker/admission.ts'
 import { listenTcp, type Listener } from '../../broker/listeners.ts'
 import { openTcpHandles, TcpStream } from '../../broker/tcp-stream.ts'
 import { until } from './door-support/connections.ts'
+import { fill, Heard } from './door-support/heard.ts'
 import { anInside, aSocket, untilClosed, type Inside } from './door-support/sockets.ts'
 
 /** For a test that waits for what never comes. */
 const PATIENCE = { timeout: 20_000 }
-
-/** A stream that came in, and what was heard of it. */
-class Heard implements StreamListener {
-  readonly stream: ByteStream
-  readonly errors: Error[] = []
-  text = ''
-  bytes = 0
-  writables = 0
-  isOver = false
-
-  constructor(stream: ByteStream) {
-    this.stream = stream
-  }
-
-  data(bytes: Buffer, end: number): void {
-    this.bytes += end
-    if (this.text.length < 100) this.text += bytes.toString('latin1', 0, end)
-  }
-
-  writable(): void {
-    this.writables += 1
-  }
-
-  fail(error: Error): void {
-    this.errors.push(error)
-  }
-
-  close(): void {
-    this.isOver = true
-  }
-}
 
 interface Listening {
   readonly inside: Inside
@@ -80,14 +50,6 @@ async function aConnection(t: TestContext, way: Way): Promise<Listening & { clie
 }
 
 const isEmpty = ({ inside }: Listening): boolean => inside.admission.counters().addresses === 0
-
-/** Writes until the kernel takes no more. */
-function fill(stream: ByteStream): number {
-  for (let written = 0; written < 64_000_000; written += 1_000_000) {
-    if (!stream.write(Buffer.alloc(1_000_000, 'm'))) return written + 1_000_000
-  }
-  return assert.fail('the kernel takes everything')
-}
 
 describe('a Node that is not as we know it', PATIENCE, () => {
   const real: unknown = Reflect.get(process, 'binding')

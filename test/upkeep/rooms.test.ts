@@ -258,7 +258,8 @@ for (const { name, harm, left: kept, lost } of breaks) {
     })
     const entries = new JournalStore(database)
     await entries.open()
-    const journal = new Journal({ store: entries, limits: JOURNAL_DEFAULTS, log: memoryLog(), now: () => new Date() })
+    const clocks = { now: () => new Date(), elapsedMs: () => performance.now() }
+    const journal = new Journal({ store: entries, limits: JOURNAL_DEFAULTS, log: memoryLog(), ...clocks })
     assert.equal((await journal.verify()).whole, true)
     const listed = (await journal.list({ limit: 100, after: 0, filter: {} })).entries
     const last = listed.at(-1)

@@ -5,9 +5,11 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { createAdmission, type Admission, type AdmissionLimits } from '../../../broker/admission.ts'
-import type { Accept, Peer } from '../../../broker/peer.ts'
+import type { Accept, AcceptBytes, Peer } from '../../../broker/peer.ts'
 import { createWebSocketDoor, type WebSocketDoor, type WebSocketDoorOptions } from '../../../broker/websocket.ts'
+import { openTcpHandles } from '../../../broker/tcp-stream.ts'
 import { aLog, LIMITS } from './connections.ts'
+import { Heard } from './heard.ts'
 
 /** What a listener needs, and what came through it. */
 export interface Inside {
@@ -39,20 +41,41 @@ export const echo: Accept = (stream) => {
   stream.pipe(stream)
 }
 
+/** What carries the frames. */
+export type Carrier = 'handle' | 'socket' | 'tls'
+
 export interface WebSocketServerUnderTest {
   readonly door: WebSocketDoor
   readonly port: number
   /** `ws://…` or `wss://…`, without a path. */
   readonly url: string
+  /** What came in, unless it went to an `acceptBytes` of the test's own. */
+  readonly heard: Heard[]
+}
+
+export interface WebSocketServerOptions extends Partial<WebSocketDoorOptions> {
+  readonly tls?: https.ServerOptions
+  /** @defaultValue 'handle' */
+  readonly carrier?: Carrier
+  /** Whether what comes in is said back. */
+  readonly echoes?: boolean
 }
 
 export async function aWebSocketServer(
   t: TestContext,
   inside: Inside,
-  options: Partial<WebSocketDoorOptions> & { readonly tls?: https.ServerOptions } = {},
+  options: WebSocketServerOptions = {},
 ): Promise<WebSocketServerUnderTest> {
-  const { tls, ...doorOptions } = options
-  const door = createWebSocketDoor({ ...inside, maxMessageBytes: 1_048_576, ...doorOptions })
+  const { tls, carrier = 'handle', echoes = true, ...doorOptions } = options
+  const heard: Heard[] = []
+  const acceptBytes: AcceptBytes = (stream, peer) => {
+    const one = new Heard(stream, peer)
+    one.echoes = echoes
+    heard.push(one)
+    stream.listen(one)
+  }
+  const handles = carrier === 'handle' ? await openTcpHandles() : undefined
+  const door = createWebSocketDoor({ ...inside, acceptBytes, maxMessageBytes: 1_048_576, handles, ...doorOptions })
   const server = tls === undefined ? http.createServer() : https.createServer(tls)
   server.on('request', (_request, response) => response.end('not mqtt'))
   server.on('connection', (socket: net.Socket) => door.connectionOpened(socket))
@@ -67,8 +90,21 @@ export async function aWebSocketServer(
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the server has no port')
   const scheme = tls === undefined ? 'ws' : 'wss'
-  return { door, port: address.port, url: `${scheme}://127.0.0.1:${address.port}` }
+  return { door, port: address.port, url: `${scheme}://127.0.0.1:${address.port}`, heard }
 }
+
+/** What a client of MQTT over WebSocket asks for. */
+export const UPGRADE = [
+  'GET /mqtt HTTP/1.1',
+  'Host: localhost',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  'Sec-WebSocket-Protocol: mqtt',
+  '',
+  '',
+].join('\r\n')
 
 /** A connected TCP socket whose errors do not matter: the server may end it at any moment. */
 export async function aSocket(t: TestContext, port: number): Promise<net.Socket> {
