@@ -43,6 +43,7 @@ async function main(): Promise<void> {
     startServer: async (config, { log }) => await startServer(config, { log }),
     serve,
     onInterrupt,
+    carriesPage: isSingleExecutable,
     packagedFiles: { names: packagedFileNames, read: packagedFile },
   })
 }
