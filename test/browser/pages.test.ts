@@ -17,7 +17,6 @@ const LOOKS = [
   { theme: 'light', width: 1280 },
   { theme: 'light', width: 360 },
   { theme: 'dark', width: 1280 },
-  { theme: 'dark', width: 360 },
 ] as const
 
 /** Questions that lie over a page, and the buttons that ask them. */
