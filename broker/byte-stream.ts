@@ -16,7 +16,7 @@ export interface StreamListener {
   close(): void
 }
 
-/** What plugins may do with a client's `conn`; over TLS and WebSocket it is the whole stream. */
+/** What plugins may do with a client's `conn`; over TLS it is the whole stream. */
 export interface Conn {
   readonly destroyed: boolean
   destroy(): unknown
@@ -52,7 +52,7 @@ export interface ByteStream {
   destroy(): void
 }
 
-/** Over what Node has streams for: TLS, WebSocket, and TCP where its handle cannot be had. */
+/** Over what Node has streams for: TLS, and TCP where its handle cannot be had. */
 export class NodeStream implements ByteStream {
   readonly conn: Duplex
   /** Only a socket hands bytes to the kernel at once. */
@@ -105,7 +105,7 @@ export class NodeStream implements ByteStream {
   end(isOver: boolean): void {
     const { conn } = this
     if (conn.destroyed) return
-    // TLS and WebSocket have a goodbye of their own.
+    // TLS has a goodbye of its own.
     const isPlain = this.#isSocket && !(conn instanceof TLSSocket)
     if ((isOver || conn.readableEnded) && isPlain && conn.writableLength === 0) {
       conn.destroy()

@@ -303,8 +303,25 @@ function isTcp(handle: unknown): handle is TcpHandle {
   return typeof TCP === 'function' && handle instanceof TCP
 }
 
-/** One connection over loopback, through all that a client's goes through. */
+/** One connection over loopback, through all that a client's goes through; and one that was a socket first. */
 async function echoes(node: TcpHandles): Promise<boolean> {
+  const ways: readonly Way[] = [
+    (server, arrived, failed) =>
+      node.takeConnections(server, (handle) => arrived(new TcpStream(node, handle, true)), failed),
+    (server, arrived, failed) =>
+      server.on('connection', (socket) => {
+        const stream = node.takeFrom(socket)
+        if (stream === undefined) failed(new Error('not taken'))
+        else arrived(stream)
+      }),
+  ]
+  const trials = await Promise.all(ways.map(echoesBy))
+  return trials.every((isAsEver) => isAsEver)
+}
+
+type Way = (server: net.Server, arrived: (stream: TcpStream) => void, failed: (error: Error) => void) => unknown
+
+async function echoesBy(way: Way): Promise<boolean> {
   const sent = 'is it as ever?'
   const server = net.createServer()
   server.listen(0, '127.0.0.1')
@@ -314,8 +331,7 @@ async function echoes(node: TcpHandles): Promise<boolean> {
   let client: net.Socket | undefined
   try {
     const closed = new Promise<void>((resolve, reject) => {
-      const arrived = (handle: TcpHandle): void => echo(new TcpStream(node, handle, true).on('close', resolve))
-      if (!node.takeConnections(server, arrived, reject)) reject(new Error('not taken'))
+      if (way(server, (stream) => echo(stream.on('close', resolve)), reject) === false) reject(new Error('not taken'))
     })
     client = net.connect(address.port, address.address)
     client.setTimeout(TRIAL_MS, () => client?.destroy(new Error('no answer')))

@@ -22,7 +22,7 @@ const refusals = [
   { name: 'a misspelt column', text: 'manufacturerId,tag\nA1,\n', line: 1, problem: /names a column "tag"/ },
   { name: 'a row that is too long', text: 'manufacturerId\nA1\nA2,x\n', line: 3, problem: /it has 2 columns/ },
   { name: 'a tag without a value', text: 'manufacturerId,tags\nA1,site\n', line: 2, problem: /key=value/ },
-  { name: 'a quote that is never closed', text: 'manufacturerId\n"A1\n', line: 3, problem: /never closed/ },
+  { name: 'a quote that is never closed', text: 'manufacturerId\n"A1\n', line: 2, problem: /never closed/ },
 ]
 
 for (const { name, text, line, problem } of refusals) {
