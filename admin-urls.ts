@@ -3,7 +3,7 @@ import { formatListenAddress, isLoopback, type Config, type ListenAddress } from
 
 type HttpListenerName = 'http' | 'https' | 'admin'
 
-/** Where the setup code can be entered, for each address that this machine has. Never 0.0.0.0: nobody can open that. */
+/** Where the operator's page is, for each address that this machine has. Never 0.0.0.0: nobody can open that. */
 export function adminUrls(
   { listen, admin }: Config,
   addressOf: (name: HttpListenerName) => ListenAddress | undefined,
@@ -12,7 +12,7 @@ export function adminUrls(
     const address = addressOf(name)
     if (address === undefined) return []
     const hosts = hostsOf(address.host).filter(keep)
-    return hosts.map((host) => `${scheme}://${formatListenAddress({ host, port: address.port })}/admin/v1/setup`)
+    return hosts.map((host) => `${scheme}://${formatListenAddress({ host, port: address.port })}/`)
   }
   if (listen.admin !== undefined) return urlsAt('admin', isLoopback(listen.admin.host) ? 'http' : 'https', () => true)
   if (admin.access === 'off') return []

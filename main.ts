@@ -2,16 +2,12 @@
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { createOperator } from './admin/index.ts'
 import { banner, runCli, servingLine, setupLine } from './cli/index.ts'
 import { threadPoolSize, type Config, type LoadedConfig } from './config.ts'
-import { isSingleExecutable, packagedFile, packagedFileNames } from './executable/index.ts'
-import { createLog } from './log.ts'
-import { openStore } from './open-store.ts'
+import { isSingleExecutable, packagedFile, packagedFileNames, pageFiles } from './executable/index.ts'
 import { DEFAULT_POOL_THREADS, type Log } from './registry/index.ts'
-import { startServer } from './server.ts'
+import type { Server, ServerParts } from './server.ts'
 import { notifyServiceManager } from './service-manager.ts'
-import { Backups } from './upkeep/index.ts'
 
 /** What Mooring writes is for its owner alone: the store, its secrets, the admin socket. */
 process.umask(0o077)
@@ -39,14 +35,26 @@ async function main(): Promise<void> {
     env: process.env,
     cwd: process.cwd(),
     openLocal,
-    startServer: (config, { log }) => startServer(config, { log, version, poolThreads: threadPoolSize() }),
+    startServer: async (config, { log }) => await startServer(config, { log }),
     serve,
     onInterrupt,
     packagedFiles: { names: packagedFileNames, read: packagedFile },
   })
 }
 
+// What a server needs is loaded when one starts: the other commands are many, and short.
+
+async function startServer(config: Config, parts: Pick<ServerParts, 'log' | 'loaded'>): Promise<Server> {
+  const server = await import('./server.ts')
+  return await server.startServer(config, { ...parts, version, poolThreads: threadPoolSize(), page: pageFiles })
+}
+
 async function openLocal(config: Config) {
+  const [{ openStore }, { createOperator }, { Backups }] = await Promise.all([
+    import('./open-store.ts'),
+    import('./admin/index.ts'),
+    import('./upkeep/index.ts'),
+  ])
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
   const backups = await Backups.open(database, version)
   return {
@@ -82,6 +90,7 @@ function noServer(): never {
 /** Serves until the process is told to stop. The exit code says how that went. */
 async function serve(loaded: LoadedConfig): Promise<number> {
   const { config } = loaded
+  const { createLog } = await import('./log.ts')
   const log = createLog(config.log)
   process.on('uncaughtException', (error) => {
     log.error({ event: 'bug', error }, 'A fault that nothing handles; the process ends so that it can start clean.')
@@ -95,7 +104,7 @@ async function serve(loaded: LoadedConfig): Promise<number> {
       onInterrupt(() => process.exit(1))
     })
   })
-  const server = await startServer(config, { log, version, poolThreads: threadPoolSize() })
+  const server = await startServer(config, { log, loaded })
   const facts = {
     version,
     node: process.versions.node,

@@ -13,6 +13,8 @@ export interface OpenStoreParts {
   readonly log: Log
   /** Threads of libuv's pool. */
   readonly poolThreads: number
+  /** How many access secrets are made ahead. @defaultValue 0, for a process that ends soon */
+  readonly preparedSecrets?: number
   /** Stands between the registry and the writer of the store. */
   readonly watchWrites?: (writer: Pick<Writer, 'write'>) => Pick<Writer, 'write'>
 }
@@ -23,7 +25,7 @@ export interface OpenStoreParts {
  * @throws {StorageError} when the folder cannot be used, {ConfigError} when a recipe cannot.
  */
 export async function openStore(config: Config, parts: OpenStoreParts): Promise<OpenStore> {
-  const { log, poolThreads, watchWrites } = parts
+  const { log, poolThreads, watchWrites, preparedSecrets = 0 } = parts
   // Before the store is made: a mistake in a recipe must not leave half a data folder behind.
   const recipe = await chooseRecipe(config.registration.recipe, recipesFolder(config))
   const recipes = [...(await loadRecipes(recipesFolder(config))), TL_GENERATOR]
@@ -46,6 +48,7 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
       deviceTopics: config.mqtt.deviceTopics,
       poolThreads,
       loginQueue: config.limits.loginQueue,
+      preparedSecrets,
       journal: config.journal,
       rotationOverlapMs: config.credentials.rotationOverlapMs,
       log,

@@ -2,13 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   createAdminHttp,
   createOperator,
+  History,
   listenAdmin,
   mayReach,
+  setupUrl,
   type AdminHttp,
   type Operator,
   type OperatorChange,
   type OperatorParts,
+  type PageFiles,
   type ServerStatus,
+  type Totals,
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
 import {
@@ -23,7 +27,7 @@ import {
   type ListenAddress,
 } from './broker/index.ts'
 import { CertificateFiles } from './certificate-files.ts'
-import { formatListenAddress, isLoopback, type Config } from './config.ts'
+import { formatListenAddress, isLoopback, type Config, type LoadedConfig } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
 import {
@@ -36,10 +40,15 @@ import {
   type RegistrationResult,
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
+import { runningServer } from './running-server.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
+  /** The operator's page. @defaultValue one that was not built */
+  readonly page?: PageFiles
+  /** Where the configuration comes from; absent when it was given whole. */
+  readonly loaded?: LoadedConfig
 }
 
 export interface Server {
@@ -58,6 +67,8 @@ export interface Server {
 /** New CONNECTs stay unread while a login would have to wait longer than this for its hash: one that was read is answered in time. */
 const BUSY_BACKLOG_MS = 500
 
+const NO_PAGE: PageFiles = { names: () => [], read: () => Promise.reject(new Error('the page is not built')) }
+
 /**
  * The only file that knows every part. Opens inwards-out, closes outwards-in; when one part does not open, those that
  * were open are closed again.
@@ -73,7 +84,8 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
   try {
     const storeWrites = new StoreWrites()
     const watchWrites = storeWrites.watch.bind(storeWrites)
-    const { database, registry } = await openStore(config, { ...parts, watchWrites })
+    const { preparedSecrets } = config.registration
+    const { database, registry } = await openStore(config, { ...parts, watchWrites, preparedSecrets })
     closing.add(() => database.close())
     closing.add(() => registry.close())
     database.writer.onHealth((error) => {
@@ -104,6 +116,12 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     })
     closing.add(() => broker.close())
 
+    const registrationEnded = new Signal<RegistrationResult>(reportFault)
+    const registrations = countRegistrations(registrationEnded)
+    const stats = (): Stats => statsOf(broker, registrations)
+    const history = new History(() => totalsOf(stats()))
+    closing.add(async () => history.stop())
+
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
@@ -114,6 +132,15 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
       adminUrls: urls,
       changed: operatorChanged,
+      server: runningServer({
+        config,
+        loaded: parts.loaded,
+        broker,
+        history,
+        database,
+        accounts: registry.accounts,
+        certificate: () => certificate?.current.cert,
+      }),
     }
     const operator = createOperator(operatorParts)
     const adminSocket = await listenAdmin({ folder: config.data, operator, log })
@@ -144,8 +171,6 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
       { name: 'listeners', ok: !closing.begun },
     ]
-    const registrationEnded = new Signal<RegistrationResult>(reportFault)
-    const registrations = countRegistrations(registrationEnded)
     const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
@@ -157,6 +182,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         admission: () => admission.counters(),
         registrations: () => registrations,
         hashBacklogMs: () => registry.loginBacklogMs(),
+        preparedSecrets: () => registry.preparedSecrets(),
         lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
         certificate: () => certificate?.current.cert,
@@ -169,12 +195,15 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       operator: operatorParts,
       news: {
         deviceRegistered: registry.deviceRegistered,
+        deviceReturned: registry.deviceReturned,
         registrationEnded,
         clientConnected: broker.clientConnected,
         clientDisconnected: broker.clientDisconnected,
         operatorChanged,
-        stats: () => statsOf(broker, registrations),
+        stats: () => ({ ...stats() }),
       },
+      watchDevice: (deviceId, heard) => broker.watch(deviceId, heard),
+      page: parts.page ?? NO_PAGE,
       version: parts.version,
       log,
     })
@@ -246,16 +275,19 @@ async function furnishAccount({ admin }: Config, accounts: Accounts, log: Log): 
 
 function setupOf(accounts: Accounts, urls: readonly string[]): Server['setup'] {
   if (!accounts.isEmpty || urls.length === 0) return undefined
-  return { code: accounts.setupCode.make().code.reveal(), urls }
+  const code = accounts.setupCode.make().code.reveal()
+  return { code, urls: urls.map((url) => setupUrl(url, code)) }
 }
+
+type Stats = ReturnType<typeof statsOf>
 
 /** Numbers for those who watch. */
 function statsOf(
   broker: Pick<Broker, 'connectedClients' | 'counters'>,
   registrations: Readonly<Record<RegistrationResult, number>>,
-): Record<string, number> {
+) {
   const { messagesReceived, messagesSent, messagesDropped, logins, loginsRefused } = broker.counters()
-  const { created, ...refused } = registrations
+  const { created, returned, ...refused } = registrations
   return {
     connectedClients: broker.connectedClients(),
     messagesReceived,
@@ -263,10 +295,18 @@ function statsOf(
     messagesDropped,
     logins,
     loginsRefused: sum(loginsRefused),
-    registrations: created,
+    registrations: created + returned,
     registrationsRefused: sum(refused),
   }
 }
+
+const totalsOf = (stats: Stats): Totals => ({
+  connected: stats.connectedClients,
+  messagesIn: stats.messagesReceived,
+  messagesOut: stats.messagesSent,
+  registrations: stats.registrations,
+  refused: stats.registrationsRefused,
+})
 
 const sum = (numbers: Readonly<Record<string, number>>): number =>
   Object.values(numbers).reduce((total, number) => total + number, 0)

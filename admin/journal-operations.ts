@@ -10,13 +10,14 @@ const MAX_TARGET_CHARACTERS = 256
  */
 export async function journalled(
   journal: Pick<Journal, 'recordNow'>,
-  asked: { name: string; operation: Operation; target: string; caller: Caller },
+  asked: { name: string; operation: Operation; target: string; detail?: string; caller: Caller },
   call: () => Promise<unknown>,
 ): Promise<unknown> {
   const { name, operation, caller } = asked
   if (operation.role === 'viewer' || operation.route.method === 'GET') return await call()
   const target = asked.target === '' ? undefined : asked.target.slice(0, MAX_TARGET_CHARACTERS)
-  const facts = { kind: 'operation', caller: callerOf(caller), operation: name, target } as const
+  const { detail } = asked
+  const facts = { kind: 'operation', caller: callerOf(caller), operation: name, target, detail } as const
   try {
     const answer = await call()
     await journal.recordNow({ ...facts, result: 'done' })

@@ -75,8 +75,10 @@ const DEFAULT_WAIT_MS = 60_000
 /** How often the waiting are looked after when nothing else happens, and the silent are looked for. */
 const TICK_MS = 50
 
-/** A client that has not sent a whole CONNECT in this time may have to make room. */
+/** A client that has not sent a whole CONNECT in this time may have to make room; in less when many wait for it. */
 const SILENCE_MS = 1_000
+/** However many wait: a CONNECT that comes over a slow network has this long. */
+const LEAST_SILENCE_MS = 250
 
 /** Let in per turn of the event loop: between batches those already in are read, and `busy` sees the work they brought. */
 const BATCH = 64
@@ -234,11 +236,17 @@ class Doorkeeper implements Admission {
    */
   #makeRoom(): boolean {
     const oldest = this.#silent.firstOfLongest()
-    if (oldest === undefined || this.#patience - oldest.openedAt < SILENCE_MS) return false
+    if (oldest === undefined || this.#patience - oldest.openedAt < this.#silenceMs()) return false
     this.#leaving += 1
     oldest.makesRoom = true
     this.#end(oldest, 'silent')
     return true
+  }
+
+  /** The more generations of the silent a new client stands behind, the shorter each of them is. */
+  #silenceMs(): number {
+    const generations = Math.ceil(this.#waiting.size / this.#limits.notLoggedIn)
+    return Math.max(LEAST_SILENCE_MS, SILENCE_MS / Math.max(1, generations))
   }
 
   #end(visit: Visit, reason: RefusalReason): void {

@@ -30,7 +30,9 @@ import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
 import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
+import { sendCommand, type CommandSent } from './send-command.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
+import { Watches, type Watcher } from './watches.ts'
 import { Wills } from './wills.ts'
 
 export interface BrokerOptions extends Partial<ConnectionLimits> {
@@ -73,6 +75,10 @@ export interface Broker {
   connectedClients(): number
   /** Undefined when it was not seen since the start. */
   presenceOf(clientId: string): DevicePresence | undefined
+  /** Calls `watcher` with what this client publishes. @returns a function that ends it. */
+  watch(clientId: string, watcher: Watcher): () => void
+  /** @throws {RegistryError} `ERR_INPUT_INVALID` when it is longer than a packet may be. */
+  sendCommand(deviceId: string, payload: Buffer): Promise<CommandSent>
   counters(): Readonly<BrokerCounters>
   /** What is kept for clients that are away. */
   kept(): PersistenceCounters & { readonly expiredSessions: number }
@@ -171,6 +177,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
   const clientConnected = new Signal<ClientNews>(reportFault)
   const clientDisconnected = new Signal<ClientNews>(reportFault)
   const presences = new Presences((clientId) => aedes.clients[clientId])
+  const watches = new Watches((clientId) => aedes.clients[clientId], reportFault)
   const earlyCommands = new EarlyCommands(aedes, context.wheel)
   const tellsLogins = log.isEnabled?.('debug') ?? true
   aedes.on('client', (client: Connection) => {
@@ -186,6 +193,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     if (returnCode !== ReturnCode.ACCEPTED) return
     client.peer.ticket.loggedIn()
     presences.entered(client)
+    watches.entered(client)
     context.counters.logins += 1
     clientConnected.emit(newsOf(client))
     if (tellsLogins) log.debug({ event: 'login', ...describe(client) }, 'A client logged in.')
@@ -271,6 +279,14 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
     clientDisconnected,
     connectedClients: () => aedes.connectedClients,
     presenceOf: (clientId) => presences.of(clientId),
+    watch: (clientId, watcher) => watches.add(clientId, watcher),
+    sendCommand: (deviceId, payload) =>
+      sendCommand(context, {
+        deviceId,
+        topic: registry.acl.commandTopicOf(deviceId),
+        payload,
+        isHeld: earlyCommands.isHolding(aedes.clients[deviceId]),
+      }),
     counters: () => context.counters,
     kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),
     close: () => (closing ??= close()),

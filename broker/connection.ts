@@ -36,6 +36,7 @@ import type { Receiver, Session } from './session.ts'
 import { sendToClient } from './send-to-client.ts'
 import { receiveSubscribe, receiveUnsubscribe } from './subscribing.ts'
 import { TICK_MS, type Deadline, type TimerWheel } from './timer-wheel.ts'
+import type { Watcher } from './watches.ts'
 
 /** Aedes deletes from it; there is nothing in it, as nothing is recognised by counting. */
 const NO_DUPLICATES = Object.freeze<Record<string, number>>({})
@@ -83,6 +84,8 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, St
   meter: Meter | undefined
   outbox: Outbox | undefined
   session: Session | undefined
+  /** Set while somebody looks at what it publishes. */
+  watched: Watcher | undefined
   protocol: ProtocolVersion = MQTT_3_1_1
   maxPacketBytes: number
   /** What the gates have allowed lately; theirs. */

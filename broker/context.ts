@@ -87,9 +87,9 @@ export class BrokerContext {
     this.reports = reports
     this.throttle = throttle
     for (const { clientId, subscriptions } of persistence.storedSessions()) {
-      const session = new Session(clientId, false)
+      const session = new Session(clientId, false, subscriptions)
       this.sessions.set(clientId, session)
-      for (const { topic, qos } of subscriptions) router.subscribe(session, topic, qos)
+      router.restore(session)
     }
   }
 

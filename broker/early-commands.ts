@@ -73,6 +73,10 @@ export class EarlyCommands {
     }
   }
 
+  isHolding(client: Connection | undefined): boolean {
+    return client !== undefined && this.#held.has(client)
+  }
+
   drop(client: Connection): void {
     const held = this.#held.get(client)
     if (held === undefined) return

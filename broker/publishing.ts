@@ -212,6 +212,7 @@ export class Inbound {
     const { broker, context } = connection
     context.router.deliver(match, packet, this.topic === undefined ? undefined : packet.frameOf(this.topic))
     for (const listener of match.listeners) listener(packet, nothing)
+    if (connection.watched !== undefined) connection.watched(packet)
     if (broker.published === nothingElse) this.#acknowledge(packet)
     else {
       broker.published(packet, connection, (error) => {

@@ -47,10 +47,16 @@ export class Router {
   readonly #cache = new Map<string, Match>()
 
   subscribe(session: Session, filter: string, qos: Qos): void {
-    if (session.subscriptions.get(filter) === qos) return
-    if (session.subscriptions.has(filter)) this.#remove(filter, (entry) => entry.session === session)
+    const before = session.subscriptions.get(filter)
+    if (before?.qos === qos) return
+    if (before !== undefined) this.#remove(filter, (entry) => entry.session === session)
     session.subscribed(filter, qos)
     this.#add(filter, { session, qos, listener: undefined })
+  }
+
+  /** A session of before, with what it has subscribed to. */
+  restore(session: Session): void {
+    for (const [filter, { qos }] of session.subscriptions) this.#add(filter, { session, qos, listener: undefined })
   }
 
   /** @returns whether there was such a subscription. */
@@ -159,6 +165,7 @@ export class Router {
   }
 
   #forgetAll(): void {
+    if (this.#cache.size === 0) return
     for (const match of this.#cache.values()) match.isStale = true
     this.#cache.clear()
   }

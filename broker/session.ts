@@ -9,33 +9,48 @@ export interface Receiver {
   deliver(packet: PublishPacket, qos: Qos, frame: Frame): void
 }
 
+export interface Granted {
+  readonly qos: Qos
+}
+
+const GRANTED: Readonly<Record<Qos, Granted>> = { 0: { qos: 0 }, 1: { qos: 1 }, 2: { qos: 2 } }
+
 /** Many devices only publish. */
-const NONE: ReadonlyMap<string, Qos> = new Map()
+const NONE: ReadonlyMap<string, Granted> = new Map()
 
 /** What one client ID has subscribed to. A session that is not clean outlives its connection [MQTT-3.1.2-4]. */
 export class Session {
   readonly clientId: string
   readonly clean: boolean
-  #subscriptions: Map<string, Qos> | undefined
+  #subscriptions: ReadonlyMap<string, Granted>
+  /** The same, from when it was changed first. */
+  #changed: Map<string, Granted> | undefined
   connection: Receiver | undefined
 
-  constructor(clientId: string, clean: boolean) {
+  /** @param subscriptions - what it had when it was kept. */
+  constructor(clientId: string, clean: boolean, subscriptions = NONE) {
     this.clientId = clientId
     this.clean = clean
+    this.#subscriptions = subscriptions
   }
 
   /** By topic filter. */
-  get subscriptions(): ReadonlyMap<string, Qos> {
-    return this.#subscriptions ?? NONE
+  get subscriptions(): ReadonlyMap<string, Granted> {
+    return this.#subscriptions
   }
 
   /** For the router alone, which keeps its table in step. */
   subscribed(filter: string, qos: Qos): void {
-    this.#subscriptions ??= new Map()
-    this.#subscriptions.set(filter, qos)
+    this.#changeable().set(filter, GRANTED[qos])
   }
 
   unsubscribed(filter: string): void {
-    this.#subscriptions?.delete(filter)
+    this.#changeable().delete(filter)
+  }
+
+  #changeable(): Map<string, Granted> {
+    this.#changed ??= new Map(this.#subscriptions)
+    this.#subscriptions = this.#changed
+    return this.#changed
   }
 }

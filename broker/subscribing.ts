@@ -31,7 +31,7 @@ export async function receiveSubscribe(connection: Connection, packet: Subscribe
 export async function restoreSubscriptions(connection: Connection, session: Session): Promise<void> {
   const { context } = connection
   const refused: string[] = []
-  for (const [topic, qos] of session.subscriptions) {
+  for (const [topic, { qos }] of session.subscriptions) {
     const granted = await authorize(connection, { topic, qos })
     if (granted === undefined) refused.push(topic)
   }
@@ -59,8 +59,9 @@ async function subscribe(connection: Connection, { packetId, subscriptions }: Su
   if (connection.closed) return
   // As long as the request, in its order [MQTT-3.8.4-5].
   if (packetId !== undefined) connection.output.write(encodeSuback(packetId, codes))
-  broker.emit('subscribe', asAnnounced(subscriptions, codes), connection)
-  announce(connection, 'new/subscribes', asAnnounced(subscriptions, codes))
+  const announced = asAnnounced(subscriptions, codes)
+  broker.emit('subscribe', announced, connection)
+  announce(connection, 'new/subscribes', announced)
   if (subscribed.length > 0) (connection.retained ??= new Retained(connection)).send(subscribed)
 }
 

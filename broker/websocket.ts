@@ -150,7 +150,7 @@ const guarded = (stream: WebSocketStream, ticket: Ticket): Ticket => ({
   loggedIn: () => ticket.loggedIn(),
 })
 
-/** ws shakes hands and would then read frames from the socket; this one leaves it to us. ADR 0009 says why. */
+/** ws shakes hands and would then read frames from the socket; this one leaves it to us. ADR 0010 says why. */
 class Handshake extends WebSocket {
   setSocket(): void {}
 }

@@ -6,6 +6,7 @@ import { examples } from './help.ts'
 import { printable } from './output.ts'
 import { readSecret } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
+import { wholeList } from './whole-list.ts'
 
 const ROLE = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES)
 const PASSWORD_FILE = ['--password-file <file>', 'take the password from a file instead of asking for it'] as const
@@ -90,7 +91,13 @@ const readPassword = (session: Session, file: string | undefined): Promise<strin
   readSecret(session.context, '--password-file', file, 'Password (at least 12 characters)')
 
 async function listAccounts(session: Session): Promise<void> {
-  const answer = await session.withOperator((operator) => operator.listAccounts())
+  const accounts = await session.withOperator((operator) =>
+    wholeList(async (page) => {
+      const { accounts: items, next } = await operator.listAccounts(page)
+      return { items, next }
+    }),
+  )
+  const answer = { accounts }
   session.output.answer(answer, () => {
     if (answer.accounts.length === 0) return 'no accounts; make one with: mooring admin create NAME'
     return session.output.table(['NAME', 'ROLE', 'CREATED', 'PASSWORD SINCE'], answer.accounts.map(rowOf))

@@ -5,6 +5,7 @@ import { parseExpires } from './durations.ts'
 import { collect, examples } from './help.ts'
 import { printable } from './output.ts'
 import type { Run, Session } from './session.ts'
+import { wholeList } from './whole-list.ts'
 
 export function addApiTokenCommands(program: Command, run: Run): void {
   const token = program
@@ -70,7 +71,13 @@ async function createApiToken(session: Session, name: string, options: CreateOpt
 }
 
 async function listApiTokens(session: Session): Promise<void> {
-  const answer = await session.withOperator((operator) => operator.listApiTokens())
+  const apiTokens = await session.withOperator((operator) =>
+    wholeList(async (page) => {
+      const { apiTokens: items, next } = await operator.listApiTokens(page)
+      return { items, next }
+    }),
+  )
+  const answer = { apiTokens }
   session.output.answer(answer, () => {
     if (answer.apiTokens.length === 0) return 'no API tokens; make one with: mooring apitoken create NAME'
     return session.output.table(

@@ -28,7 +28,7 @@ const PURPOSE = {
   mqtts: 'devices, encrypted',
   http: 'registration, MQTT over WebSocket',
   https: 'registration, MQTT over WebSocket, encrypted',
-  admin: 'admin API',
+  admin: 'page and admin API',
 } as const
 
 /** Loopback is the safe default, and useless to a device elsewhere: so the way out stands beside it. */
@@ -37,7 +37,7 @@ const WAY_OUT = {
   mqtts: 'For the network: --listen mqtts=0.0.0.0:8883 or MOORING_LISTEN_MQTTS=0.0.0.0:8883',
   http: 'For the network: --listen http=0.0.0.0:8080 or MOORING_LISTEN_HTTP=0.0.0.0:8080',
   https: 'For the network: --listen https=0.0.0.0:8443 or MOORING_LISTEN_HTTPS=0.0.0.0:8443',
-  admin: 'The admin API',
+  admin: 'The page and the admin API',
 } as const
 
 /** What a person sees when the server serves, instead of the log line of {@link servingLine}. */
@@ -70,7 +70,7 @@ function setupLines(setup: Setup | undefined): (readonly [string, string])[] {
   if (setup === undefined) return []
   return [
     ['  admin', 'no account yet; make one with: mooring admin create NAME'],
-    ...setup.urls.map((url) => ['', `or at ${url} with setup code ${setup.code} (60 minutes, once)`] as const),
+    ...setup.urls.map((url) => ['', `or at ${url} (60 minutes, once)`] as const),
   ]
 }
 

@@ -20,7 +20,8 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   let asked = ''
   let exitCode: number = ExitCode.ok
   const { version, stdout, stderr } = context
-  const program = buildProgram({
+  const program = await buildProgram({
+    argv,
     version: `mooring ${version} (node ${process.versions.node})`,
     stdout,
     stderr,

@@ -21,9 +21,13 @@ const candidatesFor: Readonly<Record<string, (operator: Operator) => Promise<Can
       [id, name],
     ])
   },
-  key: async (operator) => (await operator.listServiceKeys()).keys.map(({ name, accessKey }) => [name, accessKey]),
-  account: async (operator) => (await operator.listAccounts()).accounts.map(({ name, role }) => [name, role]),
-  apitoken: async (operator) => (await operator.listApiTokens()).apiTokens.map(({ name, role }) => [name, role]),
+  key: async (operator) =>
+    (await operator.listServiceKeys({ limit: MOST })).keys.map(({ name, accessKey }) => [name, accessKey]),
+  token: async (operator) => (await operator.listTokens({ limit: MOST })).tokens.map(({ name, id }) => [name, id]),
+  account: async (operator) =>
+    (await operator.listAccounts({ limit: MOST })).accounts.map(({ name, role }) => [name, role]),
+  apitoken: async (operator) =>
+    (await operator.listApiTokens({ limit: MOST })).apiTokens.map(({ name, role }) => [name, role]),
 }
 
 export function addCompletionCommands(program: Command, run: Run): void {

@@ -48,37 +48,50 @@ export interface Many {
   /** Unless it is they are counted. */
   readonly confirmed: boolean
   readonly change: DeviceChangeRequest
+  /** What else the answer says to a program. */
+  readonly told?: object
 }
 
 /** Page after page. What was done stays done when the command is ended in between; it can be given again. */
 export async function changeMany(
   output: Output,
   operator: Operator,
-  { filter, confirmed, change }: Many,
+  { filter, confirmed, change, told = {} }: Many,
 ): Promise<void> {
   let matched = 0
   for await (const page of pages(operator, { change, devices: filter, dryRun: true })) matched += page.matched
   const done = DONE[change.kind]
   if (!confirmed) {
-    output.answer({ matched, changed: 0 }, () => `${counted(matched)} would be ${done}; nothing was changed`)
+    output.answer({ matched, changed: 0, ...told }, () => `${counted(matched)} would be ${done}; nothing was changed`)
     output.note('Add --yes to do it.')
     return
   }
   let seen = 0
   let changed = 0
-  for await (const page of pages(operator, { change, devices: filter })) {
-    seen += page.matched
-    changed += page.changed.length
-    // Now, and not at the end: nobody can show them again.
-    for (const secret of page.secrets) {
-      output.answer(secret, () => `${secret.deviceId}  ${secret.accessKey}  ${secret.accessSecret}`)
+  // Each at once, and not at the end: nobody can show them again.
+  const secrets = output.rows<Secret>('secrets', ({ deviceId, accessKey, accessSecret }) =>
+    [deviceId, accessKey, accessSecret].join('  '),
+  )
+  try {
+    for await (const page of pages(operator, { change, devices: filter })) {
+      seen += page.matched
+      changed += page.changed.length
+      for (const secret of page.secrets) secrets.add(secret)
+      if (page.next !== undefined) output.progress(`${seen} of ${matched}`)
     }
-    if (page.next !== undefined) output.note(`${seen} of ${matched}`)
+  } finally {
+    output.progress('')
+    if (change.kind === 'rotate') secrets.end({ matched: seen, changed, ...told })
   }
   if (change.kind === 'rotate')
     output.note(`${counted(changed)} ${done}: device ID, access key, access secret. They are shown this once.`)
-  else output.answer({ matched: seen, changed }, () => `${counted(changed)} ${done}${unchanged(seen - changed)}`)
+  else {
+    const answer = { matched: seen, changed, ...told }
+    output.answer(answer, () => `${counted(changed)} ${done}${unchanged(seen - changed)}`)
+  }
 }
+
+type Secret = Awaited<ReturnType<Operator['changeDevices']>>['secrets'][number]
 
 async function* pages(
   operator: Operator,

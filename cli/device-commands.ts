@@ -78,7 +78,7 @@ export function addDeviceCommands(program: Command, run: Run): void {
   bulkCommand(device, 'rotate', 'give it a new access secret and print it, once; the old one stops working', [
     'mooring device rotate A1-0001',
     'mooring device rotate A1-0001 --overlap 1h',
-    'mooring device rotate --tag line=3 --overlap 7d --yes --json > secrets.jsonl',
+    'mooring device rotate --tag line=3 --overlap 7d --yes -o csv > secrets.csv',
   ])
     .option('--overlap <duration>', 'how long the old secret stays valid (default: as configured)')
     .action((id: string | undefined, options: RotateOptions, command: Command) =>

@@ -248,7 +248,9 @@ export const rowOf = (entry: JournalEntry): string[] => [
   entry.count === undefined ? entry.result : `${entry.result} ×${entry.count}`,
   entry.manufacturerId ?? entry.deviceId ?? entry.clientId ?? entry.caller?.name ?? entry.caller?.kind ?? '',
   [entry.address, entry.otherAddress].filter((address) => address !== undefined).join(', '),
-  [entry.operation, entry.target, entry.code, entry.reason].filter((text) => text !== undefined).join(' '),
+  [entry.operation, entry.target, entry.detail, entry.code, entry.reason]
+    .filter((text) => text !== undefined)
+    .join(' '),
 ]
 
 const lineOf = (entry: JournalEntry): string =>

@@ -4,6 +4,7 @@ import { collect, examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import { secretOfFile } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
+import { wholeList } from './whole-list.ts'
 
 export function addKeyCommands(program: Command, run: Run): void {
   const key = program.command('key').alias('keys').description('service keys: MQTT access for your own software')
@@ -77,7 +78,13 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
 }
 
 async function listKeys(session: Session): Promise<void> {
-  const answer = await session.withOperator((operator) => operator.listServiceKeys())
+  const keys = await session.withOperator((operator) =>
+    wholeList(async (page) => {
+      const { keys: items, next } = await operator.listServiceKeys(page)
+      return { items, next }
+    }),
+  )
+  const answer = { keys }
   session.output.answer(answer, () => {
     if (answer.keys.length === 0) return 'no service keys; make one with: mooring key create --service NAME'
     return session.output.table(

@@ -49,10 +49,10 @@ async function leak(session: Session, token: string, options: LeakOptions): Prom
     // First of all: while the devices are listed others may still register with it.
     if (yes && !list && state !== 'revoked') await operator.revokeToken({ token: id })
     const filter = selectionOf({ token: id, ...(since === undefined ? {} : { since }) })
-    await listAll(session, operator, filter, list === true)
+    const devices = await listAll(session, operator, filter, list === true)
     if (list) return
     const change = { kind: rotate ? 'rotate' : 'quarantine' } as const
-    await changeMany(session.output, operator, { filter, confirmed: yes === true, change })
+    await changeMany(session.output, operator, { filter, confirmed: yes === true, change, told: { devices } })
   })
 }
 
@@ -62,7 +62,7 @@ async function listAll(
   operator: Operator,
   filter: DeviceFilterRequest,
   isAnswer: boolean,
-): Promise<void> {
+): Promise<readonly DeviceAnswer[]> {
   const { output } = session
   const devices: DeviceAnswer[] = []
   for (let after: string | undefined; ;) {
@@ -81,6 +81,7 @@ async function listAll(
       : output.table(['ID', 'MANUFACTURER ID', 'STATE', 'REGISTERED', 'FROM'], devices.map(rowOf))
   if (isAnswer) output.answer({ devices }, text)
   else output.line(text())
+  return devices
 }
 
 const rowOf = (device: DeviceAnswer): string[] => [

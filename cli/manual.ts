@@ -4,8 +4,8 @@ import { EXIT_CODES, helpTextOf, leavesOf, pathOf, wholeTree } from './docs.ts'
 const WIDTH = 72
 
 /** The page mooring(1), from the tree of commands. Source: man(7). */
-export function manualPage(version: string): string {
-  const program = wholeTree()
+export async function manualPage(version: string): Promise<string> {
+  const program = await wholeTree()
   return [
     `.TH MOORING 1 "" "mooring ${roff(version)}" "Mooring"`,
     '.SH NAME',

@@ -1,6 +1,6 @@
 import Table from 'cli-table3'
 import { styleText } from 'node:util'
-import { rowsOf, toCsv } from './rows.ts'
+import { rowsOf, toCsv, type Row } from './rows.ts'
 
 /** Where data and talk go: data to stdout, so that it can be piped, everything else to stderr. */
 export interface Streams {
@@ -34,6 +34,31 @@ export class Output {
   /** The answer of a command: `data` for a program, the text of `human` for a person. */
   answer(data: unknown, human: () => string): void {
     this.#streams.stdout.write(this.#format === 'table' ? withNewline(human()) : this.#forProgram(data))
+  }
+
+  /**
+   * The answer of a command that gives row after row, each as soon as it is there: together they are one document, or
+   * one table. `end` is to be called also when the command fails, as what was given stays given.
+   *
+   * @param list - the field of the document that holds the rows.
+   */
+  rows<T extends Row>(list: string, human: (row: T) => string): { add(row: T): void; end(more?: object): void } {
+    const { stdout } = this.#streams
+    const format = this.#format
+    let count = 0
+    return {
+      add: (row) => {
+        if (format === 'json') stdout.write(`${count === 0 ? `{${JSON.stringify(list)}:[` : ','}\n${jsonLine(row)}`)
+        else if (format === 'csv') stdout.write(toCsv([row], { head: count === 0 }))
+        else stdout.write(format === 'jsonl' ? `${jsonLine(row)}\n` : withNewline(human(row)))
+        count += 1
+      },
+      end: (more = {}) => {
+        if (format !== 'json') return
+        const others = Object.entries(more).map(([name, value]) => `,${JSON.stringify(name)}:${jsonLine(value)}`)
+        stdout.write(`${count === 0 ? `{${JSON.stringify(list)}:[` : '\n'}]${others.join('')}}\n`)
+      },
+    }
   }
 
   /** A line ahead of the answer, for a person who watches; a program waits for the answer. */

@@ -1,35 +1,49 @@
 import { Command } from 'commander'
-import { addAdminCommands } from './admin-commands.ts'
-import { addApiTokenCommands } from './api-token-commands.ts'
-import { addAllowCommands } from './allow-commands.ts'
-import { addApprovalCommands } from './approval-commands.ts'
-import { addBackupCommands } from './backup-commands.ts'
-import { addCompletionCommands } from './completion.ts'
-import { addConfigCommands } from './config-commands.ts'
-import { addDeviceCommands } from './device-commands.ts'
-import { addDoctorCommand } from './doctor.ts'
-import { addFileCommands } from './file-commands.ts'
 import { examples } from './help.ts'
-import { addExplainCommand } from './explain-command.ts'
-import { addJournalCommands } from './journal-commands.ts'
-import { addKeyCommands } from './key-commands.ts'
 import { addOutputOptions } from './output-options.ts'
-import { addRecipeCommands } from './recipe-commands.ts'
-import { addServerCommands } from './server-commands.ts'
 import type { Run } from './session.ts'
-import { addSigningKeyCommands } from './signing-key-commands.ts'
-import { addStoreCommands } from './store-commands.ts'
-import { addTokenCommands } from './token-commands.ts'
-import { addUpgradeCheck } from './upgrade-check.ts'
 
-/** The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError. */
-export function buildProgram(parts: {
+type Add = (program: Command, run: Run) => void
+
+/** The commands, in the order of the help, by their first words. What a command line does not name is not loaded. */
+export const GROUPS: readonly (readonly [words: readonly string[], load: () => Promise<Add>])[] = [
+  [
+    ['serve', 'demo', 'self-test', 'status', 'version'],
+    async () => (await import('./server-commands.ts')).addServerCommands,
+  ],
+  [['token', 'tokens'], async () => (await import('./token-commands.ts')).addTokenCommands],
+  [['signing-key'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
+  [['key', 'keys'], async () => (await import('./key-commands.ts')).addKeyCommands],
+  [['device', 'devices'], async () => (await import('./device-commands.ts')).addDeviceCommands],
+  [['journal'], async () => (await import('./journal-commands.ts')).addJournalCommands],
+  [['explain'], async () => (await import('./explain-command.ts')).addExplainCommand],
+  [['allow'], async () => (await import('./allow-commands.ts')).addAllowCommands],
+  [['approval'], async () => (await import('./approval-commands.ts')).addApprovalCommands],
+  [['recipe', 'recipes'], async () => (await import('./recipe-commands.ts')).addRecipeCommands],
+  [['backup'], async () => (await import('./backup-commands.ts')).addBackupCommands],
+  [['store'], async () => (await import('./store-commands.ts')).addStoreCommands],
+  [['admin', 'admins'], async () => (await import('./admin-commands.ts')).addAdminCommands],
+  [['apitoken'], async () => (await import('./api-token-commands.ts')).addApiTokenCommands],
+  [['config'], async () => (await import('./config-commands.ts')).addConfigCommands],
+  [['doctor'], async () => (await import('./doctor.ts')).addDoctorCommand],
+  [['completion'], async () => (await import('./completion.ts')).addCompletionCommands],
+  [['upgrade-check'], async () => (await import('./upgrade-check.ts')).addUpgradeCheck],
+  [['files'], async () => (await import('./file-commands.ts')).addFileCommands],
+]
+
+/**
+ * The tree of commands. Parsing ends in {@link Run}, or throws a CommanderError.
+ *
+ * @param argv - the words that will be parsed; only their branch is built when they name one. @defaultValue all branches
+ */
+export async function buildProgram(parts: {
+  argv?: readonly string[]
   version: string
   run: Run
   stdout: { write(text: string): unknown }
   stderr: { write(text: string): unknown }
-}): Command {
-  const { version, run, stdout, stderr } = parts
+}): Promise<Command> {
+  const { argv = [], version, run, stdout, stderr } = parts
   const program = addOutputOptions(new Command('mooring'))
     .description('A self-hosted MQTT broker in which devices register themselves.')
     .version(version, '-V, --version', 'show the version')
@@ -46,24 +60,19 @@ export function buildProgram(parts: {
     })
     .exitOverride()
     .addHelpText('after', examples('mooring demo', 'mooring serve --data /var/lib/mooring', 'mooring token create'))
-  addServerCommands(program, run)
-  addTokenCommands(program, run)
-  addSigningKeyCommands(program, run)
-  addKeyCommands(program, run)
-  addDeviceCommands(program, run)
-  addJournalCommands(program, run)
-  addExplainCommand(program, run)
-  addAllowCommands(program, run)
-  addApprovalCommands(program, run)
-  addRecipeCommands(program, run)
-  addBackupCommands(program, run)
-  addStoreCommands(program, run)
-  addAdminCommands(program, run)
-  addApiTokenCommands(program, run)
-  addConfigCommands(program, run)
-  addDoctorCommand(program, run)
-  addCompletionCommands(program, run)
-  addUpgradeCheck(program, run)
-  addFileCommands(program, run)
+  for (const add of await groupsFor(program, argv)) add(program, run)
   return program
+}
+
+async function groupsFor(program: Command, argv: readonly string[]): Promise<Add[]> {
+  const word = firstWord(program, argv)
+  if (word === undefined && argv.some((one) => one === '-V' || one === '--version')) return []
+  const named = GROUPS.filter(([words]) => word !== undefined && words.includes(word))
+  return await Promise.all((named.length > 0 ? named : GROUPS).map(([, load]) => load()))
+}
+
+function firstWord({ options }: Command, argv: readonly string[]): string | undefined {
+  const takesValue = (flag: string | undefined): boolean =>
+    options.some(({ required, short, long }) => required && flag !== undefined && (flag === short || flag === long))
+  return argv.find((word, at) => !word.startsWith('-') && !takesValue(argv[at - 1]))
 }

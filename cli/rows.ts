@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync'
 
-type Row = Readonly<Record<string, unknown>>
+/** An answer, or one of a list of them. */
+export type Row = Readonly<Record<string, unknown>>
 
 const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -16,12 +17,12 @@ export function rowsOf(answer: unknown): Row[] {
 const isOnlyList = (answer: Row): boolean =>
   Object.entries(answer).every(([name, value]) => Array.isArray(value) || name === 'next')
 
-/** A table with the names of the fields above it. What is no plain value stands there as JSON. */
-export function toCsv(rows: readonly Row[]): string {
+/** A table, with the names of the fields above it unless they stand there already. What is no plain value is JSON. */
+export function toCsv(rows: readonly Row[], { head } = { head: true }): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   if (columns.length === 0) return ''
   // A spreadsheet must not take what a device calls itself for a formula.
-  return stringify([columns, ...rows.map((row) => columns.map((column) => cellOf(row[column])))], {
+  return stringify([...(head ? [columns] : []), ...rows.map((row) => columns.map((column) => cellOf(row[column])))], {
     escape_formulas: true,
   })
 }

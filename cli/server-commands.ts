@@ -70,7 +70,7 @@ export function addServerCommands(program: Command, run: Run): void {
 
 async function writeManual({ context }: Session): Promise<void> {
   const { manualPage } = await import('./manual.ts')
-  context.stdout.write(manualPage(context.version))
+  context.stdout.write(await manualPage(context.version))
 }
 
 async function writeDocs({ context }: Session, page: string | undefined): Promise<void> {
@@ -80,7 +80,7 @@ async function writeDocs({ context }: Session, page: string | undefined): Promis
   }
   // docs.ts needs the whole tree, and the tree needs this file.
   const { cliDocs } = await import('./docs.ts')
-  context.stdout.write(cliDocs())
+  context.stdout.write(await cliDocs())
 }
 
 async function showStatus(session: Session): Promise<void> {

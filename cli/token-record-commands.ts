@@ -5,6 +5,7 @@ import { examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import type { Run, Session } from './session.ts'
 import { parseCount } from './token-options.ts'
+import { wholeList } from './whole-list.ts'
 
 const EITHER = 'its ID (jti) or its name; legacy stands for all that were signed elsewhere'
 
@@ -88,7 +89,13 @@ async function limitToken(session: Session, token: string, { maxRegistrations, p
 
 async function listTokens(session: Session): Promise<void> {
   const { output } = session
-  const answer = await session.withOperator((operator) => operator.listTokens())
+  const tokens = await session.withOperator((operator) =>
+    wholeList(async (page) => {
+      const { tokens: items, next } = await operator.listTokens(page)
+      return { items, next }
+    }),
+  )
+  const answer = { tokens }
   output.answer(answer, () =>
     output.table(['NAME', 'ID', 'STATE', 'USES', 'LAST USED', 'REFUSALS', 'EXPIRES'], answer.tokens.map(rowOf)),
   )

@@ -130,15 +130,15 @@ export function choice<const Words extends readonly [string, ...string[]]>(words
   })
 }
 
-export function count(description: string, most = 10_000_000) {
-  const error = `expected a whole number from 1 to ${most}`
+export function count(description: string, most = 10_000_000, least = 1) {
+  const error = `expected a whole number from ${least} to ${most}`
   // In each part too: of a part that nearly fits, zod would say what it thinks itself.
   const digits = z.string().regex(/^\d{1,8}$/, { error })
-  const number = z.union([z.int({ error }).min(1, { error }).max(most, { error }), digits], { error })
+  const number = z.union([z.int({ error }).min(least, { error }).max(most, { error }), digits], { error })
   return described(
     parsedBy(number, (given) => {
       const value = Number(given)
-      if (value < 1 || value > most) throw new RangeError(error)
+      if (value < least || value > most) throw new RangeError(error)
       return value
     }),
     { kind: 'count', description },

@@ -36,6 +36,9 @@ export interface LoadedConfig {
   readonly file?: string
 }
 
+/** Zod would make code of the schema first, which takes longer than looking at one configuration. */
+const ONCE = { jitless: true }
+
 /**
  * Flags win over the environment, the environment over the file, the file over the defaults.
  *
@@ -58,7 +61,7 @@ export function load(from: ConfigSources): LoadedConfig {
   const winners = new Map(given.map((one) => [one.setting.path, one]))
   for (const path of refused) winners.delete(path)
 
-  const config = configOf(fileSchema.parse(nested([...winners.values()], from.cwd)))
+  const config = configOf(fileSchema.parse(nested([...winners.values()], from.cwd), ONCE))
   const together = checkTogether(config, {
     refused: (path) => refused.has(path),
     place: (path) => `${winners.get(path)?.where ?? 'default'}: ${path}: `,

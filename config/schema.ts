@@ -19,6 +19,9 @@ import {
 const LONGEST = '3650d'
 const LARGEST = 1024 ** 4
 
+/** An hour of making them, 32 MB. */
+const MOST_PREPARED_SECRETS = 65_536
+
 export const fileSchema = z.strictObject({
   version: z
     .literal(1, { error: 'expected 1, the only version of this file that this program understands' })
@@ -80,6 +83,11 @@ export const fileSchema = z.strictObject({
         ['retry', 'refuse', 'admit'],
         'What a device is told when the webhook cannot be asked: to come again, no, or yes.',
       ).prefault('retry'),
+      preparedSecrets: count(
+        'Access secrets that are made and hashed ahead while nothing else is to be done, so that so many registrations in a row wait for no hash; half a kilobyte of memory each. 0: none.',
+        MOST_PREPARED_SECRETS,
+        0,
+      ).prefault(4096),
     })
     .prefault({})
     .meta({ description: 'How devices register.' }),

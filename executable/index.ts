@@ -1,1 +1,1 @@
-export { isSingleExecutable, packagedFile, packagedFileNames } from './packaged-files.ts'
+export { isSingleExecutable, packagedFile, packagedFileNames, pageFiles } from './packaged-files.ts'

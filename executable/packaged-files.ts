@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { getAsset, isSea } from 'node:sea'
-import { brotliDecompressSync } from 'node:zlib'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliDecompress, brotliDecompressSync } from 'node:zlib'
 
 /**
  * What the program carries with it besides its code: name → place in the sources. The single executable has them inside;
@@ -33,4 +36,31 @@ export function packagedFile(name: string): string {
   // The compiled code lies in `dist/executable/`.
   const inSources = new URL(`../../${place}`, import.meta.url)
   return (isSingleExecutable ? brotliDecompressSync(getAsset(name)) : readFileSync(inSources)).toString()
+}
+
+/** Where the build puts the operator's page; the compiled code lies beside it. */
+const PAGE = fileURLToPath(new URL('../ui', import.meta.url))
+
+/**
+ * The operator's page. The single executable has each file inside as `ui/<name>`, and the list of their names as
+ * `ui.json`.
+ */
+export const pageFiles = {
+  names: (): string[] => (isSingleExecutable ? packagedPageNames() : builtPageNames()),
+  read: async (name: string): Promise<Buffer> =>
+    isSingleExecutable ? await decompressed(getAsset(`ui/${name}`)) : await readFile(`${PAGE}/${name}`),
+}
+
+const decompressed = promisify<ArrayBuffer, Buffer>(brotliDecompress)
+
+/** None when it was not built. */
+export function builtPageNames(): string[] {
+  if (!existsSync(PAGE)) return []
+  const found = readdirSync(PAGE, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
+  return found.map(({ parentPath, name }) => `${parentPath}/${name}`.slice(PAGE.length + 1).replaceAll('\\', '/'))
+}
+
+function packagedPageNames(): string[] {
+  const names: unknown = JSON.parse(brotliDecompressSync(getAsset('ui.json')).toString())
+  return Array.isArray(names) ? names.map(String) : []
 }

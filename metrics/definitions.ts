@@ -176,6 +176,12 @@ export const definitions: readonly Definition[] = [
     read: (sources) => one(sources.hashBacklogMs() / 1000),
   },
   {
+    name: 'mooring_prepared_secrets',
+    type: 'gauge',
+    help: 'Access secrets that are hashed already: so many registrations would wait for no hash.',
+    read: (sources) => one(sources.preparedSecrets()),
+  },
+  {
     name: 'mooring_store_commits_total',
     type: 'counter',
     help: 'Commits tried on the store, of messages, devices and keys alike, since the data folder was made.',

@@ -59,6 +59,7 @@ export interface MetricSources {
     readonly expiredSessions: number
   }
   hashBacklogMs(): number
+  preparedSecrets(): number
   /** When the last backup was made that is whole. */
   lastBackup(): Date | undefined
   /** Over the life of the store. */

@@ -1,6 +1,19 @@
 // npm run build:binary [x64|arm64|all]: one file that needs no Node, no npm and no network. → dist/mooring
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, join, relative, resolve } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { bundle } from './bundle.mjs'
@@ -8,7 +21,7 @@ import { noticesOf } from './notices.mjs'
 import { binaryFor, nodeFolder, prepareTools, root, run } from './tools.mjs'
 
 const dist = join(root, 'dist')
-/** What the build leaves beside the executables: the bundle, its source map, the notices. */
+/** What the build leaves beside the executables: the bundle, its source maps, the settings of the executable. */
 const work = join(dist, 'binary')
 
 const targets = {
@@ -20,12 +33,28 @@ const asked = process.argv[2] ?? 'x64'
 const archs = asked === 'all' ? Object.keys(targets) : [asked]
 if (!archs.every((arch) => Object.hasOwn(targets, arch))) throw new Error(`no such target: ${asked}; x64, arm64, all`)
 
+/** Brotli would take three times as long at each start. The Node that runs this script may not know Zstandard. */
+const PACK = `
+  const { readFileSync, writeFileSync } = require('node:fs')
+  const { constants, zstdCompressSync } = require('node:zlib')
+  const [from, to] = process.argv.slice(1)
+  writeFileSync(to, zstdCompressSync(readFileSync(from), { params: { [constants.ZSTD_c_compressionLevel]: 19 } }))`
+
+/** How Node runs in the executable. */
+const EXEC_ARGV = [
+  // SIGUSR1 would open a debugger to everyone on this machine.
+  '--disable-sigusr1',
+  '--experimental-vfs',
+  '--disable-warning=ExperimentalWarning',
+  '--disable-warning=DeprecationWarning',
+]
+
 prepareTools()
 rmSync(work, { recursive: true, force: true })
 mkdirSync(work, { recursive: true })
 // The list of packaged files and the page of the manual come out of the compiled program.
 run('npm', ['run', '--silent', 'build'], { cwd: root })
-const packages = await bundle(join(work, 'main.cjs'))
+const { packages, parts } = await bundle(work)
 for (const arch of archs) await build(arch)
 
 async function build(arch) {
@@ -44,28 +73,22 @@ async function build(arch) {
   }
   for (const file of [node, ...Object.values(native)]) refuseOtherMachine(resolve(root, file), machine)
 
+  const assets = compressed({ ...(await packagedFiles()), ...page(folder), ...native }, join(folder, 'assets'))
   const made = join(folder, 'mooring')
   const settings = join(folder, 'sea.json')
   writeFileSync(
     settings,
     JSON.stringify({
-      main: join(work, 'main.cjs'),
+      main: join(import.meta.dirname, 'start.cjs'),
       output: made,
       executable: node,
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
-      // Code for the machine that builds: no use, and no harm but its size, on another.
-      useCodeCache: arch === process.arch,
-      // SIGUSR1 would open a debugger to everyone on this machine.
-      execArgv: [
-        '--disable-sigusr1',
-        '--experimental-vfs',
-        '--disable-warning=ExperimentalWarning',
-        '--disable-warning=DeprecationWarning',
-      ],
+      useCodeCache: false,
+      execArgv: EXEC_ARGV,
       // NODE_OPTIONS could load other code into a process that holds secrets.
       execArgvExtension: 'none',
-      assets: compressed({ ...(await packagedFiles()), ...native }, folder),
+      assets: { ...assets, ...(await code(folder, arch)) },
     }),
   )
   // The Node that builds and the Node inside must be of the same version.
@@ -91,12 +114,52 @@ async function packagedFiles() {
   return Object.fromEntries(packagedFileNames().map((name) => [name, placeInSources(name)]))
 }
 
+/** The operator's page, when it was built: every file of it, and the list of their names. */
+function page(folder) {
+  const built = join(dist, 'ui')
+  const names = existsSync(built)
+    ? readdirSync(built, { recursive: true }).filter((name) => statSync(join(built, name)).isFile())
+    : []
+  const list = join(folder, 'ui.json')
+  writeFileSync(list, JSON.stringify(names.toSorted()))
+  return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(built, name)])), 'ui.json': list }
+}
+
+/** The parts of the program, and what V8 made of the first. */
+async function code(folder, arch) {
+  const named = (names) => Object.fromEntries(names.map((name) => [`code/${name}`, join(work, name)]))
+  const packed = join(folder, 'main.cjs.zst')
+  run(join(nodeFolder(process.arch), 'bin/node'), ['-e', PACK, join(work, 'main.cjs'), packed])
+  const all = {
+    'code/main.cjs': packed,
+    ...compressed(named(parts.filter((name) => name !== 'main.cjs')), join(folder, 'assets')),
+  }
+  // Code for the machine that builds is no use on another.
+  if (arch !== process.arch) return all
+  await warm(arch)
+  return { ...all, 'code/main.cache': join(work, 'main.cache') }
+}
+
+/** Starts the program once, and stops it when it serves. */
+async function warm(arch) {
+  const program = [join(import.meta.dirname, 'warm.mjs'), work]
+  const stdio = ['ignore', 'pipe', 'inherit']
+  const child = spawn(join(nodeFolder(arch), 'bin/node'), [...EXEC_ARGV, ...program], { stdio })
+  const ended = once(child, 'close')
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.includes('"event":"serving"')) child.kill()
+  }
+  const [status] = await ended
+  if (status !== 0) throw new Error(`warm.mjs ended with ${status}`)
+}
+
 /** Name → compressed copy: most are long, and all of it counts in a file that is copied around. */
 function compressed(files, folder) {
   return Object.fromEntries(
     Object.entries(files).map(([name, file]) => {
-      const copy = join(folder, `${basename(name)}.br`)
-      writeFileSync(copy, brotliCompressSync(readFileSync(join(root, file))))
+      const copy = join(folder, name)
+      mkdirSync(dirname(copy), { recursive: true })
+      writeFileSync(copy, brotliCompressSync(readFileSync(resolve(root, file))))
       return [name, copy]
     }),
   )

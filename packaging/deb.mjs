@@ -6,6 +6,12 @@ import { sbom } from './sbom.mjs'
 import { binaryFor, root, run, version } from './tools.mjs'
 
 const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' }
+/** Where each shell looks for what a package completes, below /usr/share. */
+const COMPLETIONS = {
+  bash: 'bash-completion/completions/mooring',
+  zsh: 'zsh/vendor-completions/_mooring',
+  fish: 'fish/vendor_completions.d/mooring.fish',
+}
 const from = join(import.meta.dirname, 'debian')
 
 /** @param compression - as dpkg-deb takes it. @returns the package. */
@@ -27,6 +33,9 @@ export function makeDeb(arch, compression) {
   put('usr/lib/systemd/system/mooring.service', readFileSync(join(from, 'mooring.service')))
   const program = join(root, 'dist/main.js')
   put('usr/share/man/man1/mooring.1.gz', gzip(run(process.execPath, [program, 'manual'])))
+  for (const [shell, path] of Object.entries(COMPLETIONS)) {
+    put(`usr/share/${path}`, run(process.execPath, [program, 'completion', shell]))
+  }
   const doc = 'usr/share/doc/mooring'
   put(`${doc}/copyright`, readFileSync(join(root, 'LICENSE')))
   put(`${doc}/THIRD-PARTY-NOTICES.gz`, gzip(readFileSync(join(root, 'dist/THIRD-PARTY-NOTICES'))))

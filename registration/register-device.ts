@@ -7,6 +7,8 @@ import {
   type Log,
   type RegistrationAttempt,
   type Registry,
+  type RegistryErrorCode,
+  type ReturnReason,
   type Signal,
 } from '../registry/index.ts'
 import { readBody, type Body } from './body.ts'
@@ -51,6 +53,7 @@ export function registerDevice(parts: RegisterDeviceParts): Middleware {
         manufacturerId: known.request?.manufacturerId,
         token: known.request?.token,
         deviceId: known.deviceId,
+        returned: known.returned,
         refusal,
       })
     }
@@ -61,6 +64,7 @@ export function registerDevice(parts: RegisterDeviceParts): Middleware {
 interface Known {
   request?: RegisterDeviceRequest
   deviceId?: string
+  returned?: ReturnReason | undefined
 }
 
 function answerRegistration({
@@ -76,6 +80,7 @@ function answerRegistration({
     const registered = await registry.registerDevice({ ...request, address: ctx.ip })
     const { deviceId, accessKey, accessSecret, returned } = registered
     known.deviceId = deviceId
+    known.returned = returned
 
     ctx.body = { deviceId, accessKey, accessSecret: accessSecret.reveal() }
     const facts = { deviceId, manufacturerId: printable(request.manufacturerId), address: ctx.ip }
@@ -116,9 +121,21 @@ function manufacturerIdOf(value: unknown): string | undefined {
 function refusalOf(error: unknown): AttemptRefusal {
   if (!(error instanceof RegistryError || error instanceof RequestError)) return { code: 'ERR_INTERNAL', fault: true }
   const { code, cause } = error
-  const isToken = code === 'ERR_REGISTRATION_TOKEN_INVALID' && cause instanceof Error
-  return isToken ? { code, reason: printable(cause.message) } : { code }
+  const retryAfterSeconds = error instanceof RegistryError ? error.retryAfterSeconds : undefined
+  return {
+    code,
+    ...(REASONED.has(code) && cause instanceof Error ? { reason: printable(cause.message) } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  }
 }
+
+/** Their causes are our own words. */
+const REASONED: ReadonlySet<string> = new Set<RegistryErrorCode>([
+  'ERR_REGISTRATION_TOKEN_INVALID',
+  'ERR_TOKEN_REVOKED',
+  'ERR_TOKEN_EXHAUSTED',
+  'ERR_TOKEN_NOT_FOR_DEVICE',
+])
 
 /** Calls back when the answer was not handed to the network whole. */
 function whenUndelivered(ctx: Context, tell: () => void): void {

@@ -1,7 +1,8 @@
 import { argon2id, hash, verify } from 'argon2'
 import { randomBytes } from 'node:crypto'
-import type { AccessKey } from './access-key.ts'
+import { mintAccessSecret, type AccessKey } from './access-key.ts'
 import type { HashGate } from './hash-gate.ts'
+import { PreparedSecrets, surroundingsOf, type HashedSecret, type Surroundings } from './prepared-secrets.ts'
 import type { Principal } from './principal.ts'
 import type { Secret } from './secret.ts'
 import { VerifiedSecrets } from './verified-secrets.ts'
@@ -26,23 +27,53 @@ export class Credentials {
   readonly #verified: VerifiedSecrets
   readonly #underWay = new Map<string, Promise<boolean>>()
   readonly #unknownKeyHash: Promise<string>
+  readonly #prepared: PreparedSecrets | undefined
   #nobodysHash: Promise<string> | undefined
 
-  constructor(gate: HashGate, rememberedSecrets: number = REMEMBERED_SECRETS) {
+  /** @param preparedSecrets - how many are made ahead, while nothing else is to be done. */
+  constructor(
+    gate: HashGate,
+    rememberedSecrets: number = REMEMBERED_SECRETS,
+    preparedSecrets: number = 0,
+    surroundings: Surroundings = surroundingsOf(gate),
+  ) {
     this.#gate = gate
     this.#verified = new VerifiedSecrets(rememberedSecrets)
     // Verified for access keys that do not exist: they cost what a device's key costs.
     this.#unknownKeyHash = gate.run(() => hash('no access key has this secret', GENERATED))
+    const prepare = (): Promise<HashedSecret> | undefined => gate.runAside(() => hashed(mintAccessSecret()))
+    this.#prepared = preparedSecrets === 0 ? undefined : new PreparedSecrets(preparedSecrets, prepare, surroundings)
   }
 
   get backlogMs(): number {
     return this.#gate.backlogMs
   }
 
+  /** How many secrets are ready for those who register. */
+  get preparedSecrets(): number {
+    return this.#prepared?.size ?? 0
+  }
+
+  /** Forgets the secrets that were made ahead. */
+  close(): void {
+    this.#prepared?.close()
+  }
+
+  /**
+   * A new access secret and its hash: one that was made ahead, or one that is made now.
+   *
+   * @throws {RegistryError} `ERR_BUSY`.
+   */
+  async mintSecret(): Promise<HashedSecret> {
+    const ready = this.#prepared?.take()
+    if (ready !== undefined) return ready
+    const secret = mintAccessSecret()
+    return { secret, hash: await this.hashGenerated(secret) }
+  }
+
   /** @returns the PHC string of a secret that Mooring minted. */
   hashGenerated(secret: Secret): Promise<string> {
-    // The salt is drawn here: argon2 itself would send for it to the thread pool, at the price of a tenth of this hash.
-    return this.#gate.run(() => hash(secret.reveal(), { ...GENERATED, salt: randomBytes(SALT_BYTES) }))
+    return this.#gate.run(async () => (await hashed(secret)).hash)
   }
 
   /** @returns the PHC string of a secret that came from outside. */
@@ -104,4 +135,9 @@ export class Credentials {
     const matches = await this.#gate.run(() => verify(secretHash, accessSecret))
     return matches && key !== undefined
   }
+}
+
+async function hashed(secret: Secret): Promise<HashedSecret> {
+  // The salt is drawn here: argon2 itself would send for it to the thread pool, at the price of a tenth of this hash.
+  return { secret, hash: await hash(secret.reveal(), { ...GENERATED, salt: randomBytes(SALT_BYTES) }) }
 }

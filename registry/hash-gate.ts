@@ -18,6 +18,8 @@ export class HashGate {
   readonly #now: () => number
   readonly #waiting: (() => void)[] = []
   #running = 0
+  /** When somebody was last given a place, or left it. */
+  #usedAt: number
   /** Moving average of how long one hash takes, in milliseconds. */
   #hashMs = 1
 
@@ -25,12 +27,18 @@ export class HashGate {
     this.#atOnce = atOnce
     this.#maxWaiting = maxWaiting
     this.#now = now
+    this.#usedAt = now()
   }
 
   /** How long a hash that is asked for now would wait for its turn, in milliseconds. */
   get backlogMs(): number {
     const ahead = this.#waiting.length + Math.max(0, this.#running - this.#atOnce + 1)
     return (ahead * this.#hashMs) / this.#atOnce
+  }
+
+  /** How long nobody has had to wait for a hash, in milliseconds; 0 while one runs. */
+  get quietMs(): number {
+    return this.#running === 0 ? this.#now() - this.#usedAt : 0
   }
 
   /** @throws {RegistryError} `ERR_BUSY` when too many wait already. */
@@ -41,9 +49,22 @@ export class HashGate {
     try {
       return await hash()
     } finally {
-      this.#hashMs += (this.#now() - startedAt - this.#hashMs) / 16
+      this.#usedAt = this.#now()
+      this.#hashMs += (this.#usedAt - startedAt - this.#hashMs) / 16
       this.#leave()
     }
+  }
+
+  /**
+   * Runs a hash that nobody waits for, when no other runs. On more than one core it takes no place that anybody could want;
+   * on one it holds up a single hash.
+   *
+   * @returns undefined when it was not run.
+   */
+  runAside<T>(hash: () => Promise<T>): Promise<T> | undefined {
+    if (this.#running > 0) return undefined
+    this.#running++
+    return hash().finally(() => this.#leave())
   }
 
   #turn(): Promise<void> {

@@ -1,7 +1,7 @@
 import { Accounts } from './accounts/index.ts'
 import { AccessControl, type DeviceTopics } from './acl.ts'
 import { Admission, AllowList, Approvals, type RegistrationMode } from './admission/index.ts'
-import { Credentials } from './credentials.ts'
+import { Credentials, REMEMBERED_SECRETS } from './credentials.ts'
 import { HashGate, hashesAtOnce } from './hash-gate.ts'
 import { openJournal, type JournalLimits } from './journal/index.ts'
 import type { Log } from './log.ts'
@@ -33,6 +33,8 @@ export interface RegistryOptions {
   readonly poolThreads: number
   /** How many logins and registrations may wait for a hash before they are turned away. */
   readonly loginQueue: number
+  /** How many access secrets are made ahead, for those who register. @defaultValue 0 */
+  readonly preparedSecrets?: number
   /** How long a secret that was replaced stays valid when nothing else is said. @defaultValue 0 */
   readonly rotationOverlapMs?: number
   /** How secrets are hashed and checked; the benchmark compares another way. */
@@ -40,11 +42,14 @@ export interface RegistryOptions {
   readonly log: Log
   readonly journal?: JournalLimits
   readonly now?: () => Date
+  /** Milliseconds of a clock that never goes back. @defaultValue `performance.now` */
+  readonly elapsedMs?: () => number
 }
 
 /** Puts the registry together over an open database. */
 export async function openRegistry(database: RegistryDatabase, options: RegistryOptions): Promise<Registry> {
   const { recipe, recipes = [], normalisation = 'none', registrationMode = 'open', now = () => new Date() } = options
+  const { elapsedMs = () => performance.now() } = options
   const { level, writer } = database
   const writes = new StoreWrites(writer)
   const store = new RegistryStore(database, normalisation)
@@ -52,22 +57,28 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
   const approvals = new Approvals(level, writes, normalisation)
   await store.open()
   const credentials =
-    options.credentials ?? new Credentials(new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue))
+    options.credentials ??
+    new Credentials(
+      new HashGate(hashesAtOnce(options.poolThreads), options.loginQueue),
+      REMEMBERED_SECRETS,
+      options.preparedSecrets,
+    )
   const { log } = options
   const throttle = new LoginThrottle()
   await allowList.open()
   await approvals.open()
   const signingKeys = new SigningKeys(level, writes, now)
   await signingKeys.open(options.registrationSecret)
-  const returns = new Returns(level, writes)
+  const returns = new Returns(level, writes, elapsedMs)
   await returns.open()
   const tokenStore = new TokenStore(level, writes)
   const tokens = new Tokens({
     store: tokenStore,
-    uses: new TokenUses(tokenStore, () => store.settleUnsure(), now),
+    uses: new TokenUses({ store: tokenStore, settleUnsure: () => store.settleUnsure(), now, elapsedMs }),
     jwts: new RegistrationTokens(signingKeys, options.registrationIssuer),
     recipe,
     recipes,
+    normalisation,
     now,
   })
   await tokens.open()
@@ -84,7 +95,7 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
     throttle,
     acl: new AccessControl(options.topicRoot, options.deviceTopics),
     rotationOverlapMs: options.rotationOverlapMs ?? 0,
-    journal: await openJournal(database, { store, throttle, limits: options.journal, log, now }),
+    journal: await openJournal(database, { store, throttle, limits: options.journal, log, now, elapsedMs }),
     log,
     now,
   })

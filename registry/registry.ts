@@ -54,8 +54,6 @@ export class Registry {
   readonly attempts: Attempts
   /** Why a device, a manufacturer ID or an address cannot get in. */
   readonly explain: JournalRoom['explain']
-  /** Writes down what waits. The store stays open. */
-  readonly close: JournalRoom['close']
   /** Who administers this over HTTP. */
   readonly accounts: Accounts
   /** What an operator does with devices. */
@@ -73,6 +71,7 @@ export class Registry {
 
   readonly #store: RegistryStore
   readonly #registrations: Registrations
+  readonly #closeJournal: JournalRoom['close']
   readonly #returns: Returns
   readonly #credentials: Credentials
   readonly #logins: Logins
@@ -91,7 +90,7 @@ export class Registry {
     this.journal = journal.journal
     this.attempts = journal.attempts
     this.explain = journal.explain
-    this.close = journal.close
+    this.#closeJournal = journal.close
     this.accessRevoked = new Signal(reportFault)
     this.deviceRegistered = new Signal(reportFault)
     this.deviceReturned = new Signal(reportFault)
@@ -165,6 +164,17 @@ export class Registry {
   /** How long a login that has to be hashed would wait for its turn now, in milliseconds. */
   loginBacklogMs(): number {
     return this.#credentials.backlogMs
+  }
+
+  /** How many registrations would not have to wait for a hash now. */
+  preparedSecrets(): number {
+    return this.#credentials.preparedSecrets
+  }
+
+  /** Writes down what waits, and makes nothing ahead any more. The store stays open. */
+  async close(): Promise<void> {
+    this.#credentials.close()
+    await this.#closeJournal()
   }
 
   /** The device that a manufacturer ID has become. */

@@ -1,12 +1,63 @@
 import type { Findings } from '../storage/index.ts'
-import { parseStored } from './stored-json.ts'
+import type { DeviceKey, ServiceKey } from './access-key.ts'
+import { AccountsAudit } from './accounts/index.ts'
 import { AdmissionAudit } from './admission/index.ts'
+import type { Device } from './device.ts'
+import { facetsOf } from './devices/device-filter.ts'
+import { DeviceIndexAudit } from './devices/index-audit.ts'
+import { JournalAudit } from './journal/index.ts'
+import { FILTER_TYPES } from './key-filter.ts'
 import { normalised, NORMALISATIONS, type Normalisation } from './manufacturer-id.ts'
+import { ReturnsAudit } from './returns/index.ts'
 import { registryRooms as rooms } from './store-rooms.ts'
+import { UNKNOWN_ADDRESS } from './registrations.ts'
+import { count, flag, listOf, oneOf, optional, record, storedAs, tag, text, time, type ShapeOf } from './stored-json.ts'
+import { TokensAudit, type TokenOrigin } from './tokens/index.ts'
+
+const DEVICE: ShapeOf<Device> = {
+  id: text,
+  manufacturerId: text,
+  name: text,
+  deviceClass: text,
+  description: text,
+  tags: listOf(tag),
+  attributes: listOf(record({ name: text, dataType: text })),
+  registeredAt: time,
+  disabled: flag,
+  quarantined: optional(flag),
+  tokenId: optional(text),
+  registeredFrom: optional(text),
+}
+
+const KEY = {
+  accessKey: text,
+  secretHash: text,
+  description: text,
+  createdAt: time,
+  disabled: flag,
+  addresses: optional(listOf(text)),
+}
+const DEVICE_KEY: ShapeOf<DeviceKey> = {
+  ...KEY,
+  kind: oneOf(['device']),
+  deviceId: text,
+  quarantined: optional(flag),
+  filter: optional(record({ filterType: oneOf(FILTER_TYPES), pubTopics: listOf(text), subTopics: listOf(text) })),
+  secretVersion: optional(count),
+  previousSecret: optional(record({ secretHash: text, until: time })),
+}
+const SERVICE_KEY: ShapeOf<ServiceKey> = {
+  ...KEY,
+  kind: oneOf(['service']),
+  name: text,
+  rules: record({ publish: listOf(text), subscribe: listOf(text), deny: listOf(text) }),
+}
 
 interface StoredDevice {
   readonly manufacturerId: string
   readonly registeredAt: string
+  readonly facets: readonly string[]
+  readonly origin: TokenOrigin | undefined
 }
 
 interface StoredKey {
@@ -32,15 +83,25 @@ interface Ownership {
 export class RegistryAudit {
   readonly #findings: Findings
   readonly #admission: AdmissionAudit
+  readonly #returns: ReturnsAudit
+  readonly #tokens: TokensAudit
+  readonly #index: DeviceIndexAudit
+  /** Those that go with no device. */
+  readonly #others: readonly (AccountsAudit | JournalAudit)[]
   #normalisation: Normalisation = 'none'
   readonly #devices = new Map<string, StoredDevice>()
+  readonly #facets = new Map<string, string>()
   readonly #byManufacturerId = new Map<string, string>()
   readonly #ofDevices: Ownership = { room: rooms.keysByDevice, keys: new Map(), index: new Map() }
   readonly #ofServices: Ownership = { room: rooms.serviceKeys, keys: new Map(), index: new Map() }
 
-  constructor(findings: Findings) {
+  constructor(findings: Findings, now = () => new Date()) {
     this.#findings = findings
-    this.#admission = new AdmissionAudit(findings)
+    this.#admission = new AdmissionAudit(findings, now)
+    this.#returns = new ReturnsAudit(findings)
+    this.#tokens = new TokensAudit(findings, now)
+    this.#index = new DeviceIndexAudit(findings)
+    this.#others = [new AccountsAudit(findings), new JournalAudit(findings, now)]
   }
 
   /** @returns whether the record is in a room of the registry. */
@@ -63,30 +124,43 @@ export class RegistryAudit {
         this.#ofServices.index.set(name, value.toString())
         return true
       case rooms.meta:
-        this.#normalisation = NORMALISATIONS.find((one) => one === value.toString()) ?? 'none'
+        this.#seeNormalisation(key, value.toString())
         return true
       default:
-        return this.#admission.see(room, key, value)
+        return [this.#admission, this.#returns, this.#tokens, this.#index, ...this.#others].some((audit) =>
+          audit.see(room, key, value),
+        )
     }
   }
 
   #seeDevice(id: string, value: Buffer): void {
-    const device = parseStored(value)
-    const { manufacturerId, registeredAt } = device
-    if (device['id'] !== id || typeof manufacturerId !== 'string' || typeof registeredAt !== 'string') {
-      this.#drop(rooms.devices, id, 'is not a device')
-    } else {
-      this.#devices.set(id, { manufacturerId, registeredAt })
-    }
+    const device = storedAs<Device>(value, DEVICE)
+    if (device?.id !== id) return this.#drop(rooms.devices, id, 'is not a device')
+    const { manufacturerId, registeredAt, tokenId, registeredFrom = UNKNOWN_ADDRESS } = device
+    const origin = tokenId === undefined ? undefined : { tokenId, address: registeredFrom }
+    const facets = facetsOf(device).map((facet) => this.#shared(facet))
+    this.#devices.set(id, { manufacturerId, registeredAt, facets, origin })
+  }
+
+  /** Few facets belong to many devices. */
+  #shared(facet: string): string {
+    const known = this.#facets.get(facet)
+    if (known === undefined) this.#facets.set(facet, facet)
+    return known ?? facet
   }
 
   #seeKey(accessKey: string, value: Buffer): void {
-    const { accessKey: own, kind, deviceId, name, secretHash, createdAt } = parseStored(value)
-    const owner = kind === 'device' ? deviceId : kind === 'service' ? name : undefined
-    const isKey = own === accessKey && typeof secretHash === 'string' && typeof createdAt === 'string'
-    if (!isKey || typeof owner !== 'string') return this.#drop(rooms.accessKeys, accessKey, 'is not an access key')
-    const { keys } = kind === 'device' ? this.#ofDevices : this.#ofServices
-    keys.set(accessKey, { owner, createdAt })
+    const key = storedAs<DeviceKey>(value, DEVICE_KEY) ?? storedAs<ServiceKey>(value, SERVICE_KEY)
+    if (key?.accessKey !== accessKey) return this.#drop(rooms.accessKeys, accessKey, 'is not an access key')
+    const { createdAt } = key
+    if (key.kind === 'device') this.#ofDevices.keys.set(accessKey, { owner: key.deviceId, createdAt })
+    else this.#ofServices.keys.set(accessKey, { owner: key.name, createdAt })
+  }
+
+  #seeNormalisation(key: Buffer, value: string): void {
+    const known = NORMALISATIONS.find((one) => one === value)
+    this.#normalisation = known ?? 'none'
+    if (known === undefined) this.#findings.drop(rooms.meta, key, 'does not say how manufacturer IDs are compared')
   }
 
   /** Once every record was seen. */
@@ -106,6 +180,14 @@ export class RegistryAudit {
     }
     this.#leadToDevices()
     this.#admission.conclude()
+    this.#returns.conclude((id) => this.#devices.has(id))
+    this.#tokens.conclude(this.#origins())
+    this.#index.conclude(Array.from(this.#devices, ([id, { facets }]) => [id, facets] as const))
+    for (const audit of this.#others) audit.conclude()
+  }
+
+  *#origins(): Generator<readonly [deviceId: string, origin: TokenOrigin]> {
+    for (const [id, { origin }] of this.#devices) if (origin !== undefined) yield [id, origin]
   }
 
   /** Of devices with one manufacturer ID the one stays that the index names, or else the newest. */

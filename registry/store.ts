@@ -30,11 +30,18 @@ export interface DevicePage {
   readonly next?: string
 }
 
-/** A page ends when so many records were looked at, however few of them were wanted. */
+/** A page ends when so many records were looked at or so much time is over, however few of them were wanted. */
 const MOST_LOOKED_AT = 500
+const LONGEST_SEARCH_MS = 20
+
+/** Devices that are read with one question: no more than a page needs, and the loop is free meanwhile. */
+const READ_TOGETHER = 64
 
 /** As many devices are put into the index with one write. */
 const INDEXED_TOGETHER = 1000
+
+/** So many in a turn of the event loop cost half a millisecond. */
+const COUNTED_TOGETHER = 1000
 
 /** A manufacturer ID that is this caller's until it is released. */
 export interface Claim {
@@ -308,30 +315,27 @@ export class RegistryStore {
     const devices: Device[] = []
     let next: string | undefined
     let lookedAt = 0
-    for await (const { at, device } of this.#candidates(filter, after)) {
-      const isWanted = device !== undefined && selects(filter, device)
-      // It tells that there is another page.
-      if (isWanted && devices.length === limit) return { devices, ...(next === undefined ? {} : { next }) }
-      next = at
-      if (isWanted) devices.push(device)
-      if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
+    const begunAt = performance.now()
+    for await (const candidates of this.#candidates(filter, after)) {
+      for (const { at, device } of candidates) {
+        const isWanted = device !== undefined && selects(filter, device)
+        // It tells that there is another page.
+        if (isWanted && devices.length === limit) return { devices, ...(next === undefined ? {} : { next }) }
+        next = at
+        if (isWanted) devices.push(device)
+        if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
+      }
+      if (next !== undefined && performance.now() - begunAt > LONGEST_SEARCH_MS) return { devices, next }
     }
     return { devices }
   }
 
-  async *#candidates(
-    filter: DeviceFilter,
-    after: string | undefined,
-  ): AsyncGenerator<{ at: string; device: Device | undefined }> {
+  async *#candidates(filter: DeviceFilter, after: string | undefined): AsyncGenerator<Candidate[]> {
     const prefix = prefixWanted(filter)
     if (prefix !== undefined) {
       for (const form of prefixForms(prefix, this.#normalisation)) {
         if (after !== undefined && after >= form && !after.startsWith(form)) continue
-        const behind = after?.startsWith(form) === true ? { gt: after } : { gte: form }
-        for await (const [at, id] of this.#byManufacturerId.iterator(behind)) {
-          if (!at.startsWith(form)) break
-          yield { at, device: this.findDevice(id) }
-        }
+        yield* this.#candidatesNamed(form, after)
       }
       return
     }
@@ -339,11 +343,53 @@ export class RegistryStore {
     const since = filter.registeredSince === undefined ? '' : firstIdSince(filter.registeredSince)
     const behind = after !== undefined && after > since ? after : since
     const facets = facetsWanted(filter)
-    if (facets.length === 0) {
-      for await (const [at, device] of this.#devices.iterator({ gt: behind })) yield { at, device }
-      return
+    if (facets.length > 0) yield* this.#candidatesWith(facets, behind)
+    else {
+      for await (const some of chunksOf(this.#devices.iterator({ gt: behind }))) {
+        yield some.map(([at, device]) => ({ at, device }))
+      }
     }
-    for await (const id of this.#index.devicesWith(facets, behind)) yield { at: id, device: this.findDevice(id) }
+  }
+
+  /** Those whose manufacturer ID is looked up under a key that begins with `form`, in the order of these keys. */
+  async *#candidatesNamed(form: string, after: string | undefined): AsyncGenerator<Candidate[]> {
+    const behind = after?.startsWith(form) === true ? { gt: after } : { gte: form }
+    for await (const some of chunksOf(this.#byManufacturerId.iterator(behind))) {
+      const found = some.filter(([at]) => at.startsWith(form))
+      yield await this.#read(found.map(([at, id]) => ({ at, id })))
+      if (found.length < some.length) return
+    }
+  }
+
+  async *#candidatesWith(facets: readonly string[], behind: string): AsyncGenerator<Candidate[]> {
+    let some: { readonly at: string; readonly id?: DeviceId }[] = []
+    for await (const place of this.#index.devicesWith(facets, behind)) {
+      some.push(place)
+      if (some.length < READ_TOGETHER && place.id !== undefined) continue
+      yield await this.#read(some)
+      some = []
+    }
+    yield await this.#read(some)
+  }
+
+  async #read(places: readonly { readonly at: string; readonly id?: DeviceId }[]): Promise<Candidate[]> {
+    const devices = await this.#devices.getMany(places.flatMap(({ id }) => id ?? []))
+    const read = devices.values()
+    return places.map(({ at, id }) => ({ at, device: id === undefined ? undefined : read.next().value }))
+  }
+
+  /** Goes through all their IDs. */
+  async countDevices(): Promise<number> {
+    const keys = this.#devices.keys()
+    try {
+      for (let count = 0; ;) {
+        const { length } = await keys.nextv(COUNTED_TOGETHER)
+        if (length === 0) return count
+        count += length
+      }
+    } finally {
+      await keys.close()
+    }
   }
 
   async listServiceKeys(): Promise<ServiceKey[]> {
@@ -360,6 +406,22 @@ export class RegistryStore {
 
   #putKey(key: AccessKey): WriteOperation {
     return { type: 'put', sublevel: this.#accessKeys, key: key.accessKey, value: key, valueEncoding: 'json' }
+  }
+}
+
+/** A place in an order of devices, and the device that stands there, if any. */
+interface Candidate {
+  readonly at: string
+  readonly device: Device | undefined
+}
+
+async function* chunksOf<T>(entries: { nextv(size: number): Promise<T[]>; close(): Promise<void> }) {
+  try {
+    for (let some = await entries.nextv(READ_TOGETHER); some.length > 0; some = await entries.nextv(READ_TOGETHER)) {
+      yield some
+    }
+  } finally {
+    await entries.close()
   }
 }
 

@@ -19,6 +19,11 @@ export class Findings {
     this.#corrections.set(nameOf(room, key), undefined)
   }
 
+  /** Goes with one that was told of. */
+  dropToo(room: string, key: Buffer): void {
+    this.#corrections.set(nameOf(room, key), undefined)
+  }
+
   /** The record is missing, or should hold `value`. */
   put(room: string, key: Buffer, value: Buffer, problem: string): void {
     this.#note(room, key, problem)

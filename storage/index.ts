@@ -30,3 +30,4 @@ export {
   type WriteOperation,
   type WriterParts,
 } from './writer.ts'
+export { diskUse, type DiskUse } from './disk-use.ts'

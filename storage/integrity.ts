@@ -98,14 +98,33 @@ export function logNumberOf(name: string): number | undefined {
 }
 
 async function findDamagedFile(store: string, names: readonly string[], version: Version): Promise<Damage | undefined> {
-  for (const name of names.toSorted()) {
+  const files = names.toSorted().flatMap((name) => {
     const check = checkOf(name, version)
-    if (check === undefined) continue
-    const file = join(store, name)
-    const problem = check(await readFile(file))
+    return check === undefined ? [] : { file: join(store, name), check }
+  })
+  for await (const { file, check, bytes } of readAhead(files)) {
+    const problem = check(bytes)
     if (problem !== undefined) return { file, problem }
   }
   return undefined
+}
+
+/** While one file is looked at the next is read. */
+async function* readAhead<F extends { readonly file: string }>(
+  files: readonly F[],
+): AsyncGenerator<F & { bytes: Buffer }> {
+  const begin = (index: number): Promise<Buffer> => {
+    const reading = readFile(files[index]!.file)
+    // Whoever waits for it hears of a failure; nobody does when the one before ends it all.
+    reading.catch(() => {})
+    return reading
+  }
+  let next = files.length === 0 ? undefined : begin(0)
+  for (const [index, file] of files.entries()) {
+    const bytes = await next!
+    next = index + 1 < files.length ? begin(index + 1) : undefined
+    yield { ...file, bytes }
+  }
 }
 
 function checkOf(name: string, { tables }: Version): ((bytes: Buffer) => string | undefined) | undefined {

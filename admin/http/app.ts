@@ -1,27 +1,34 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import Koa, { type Context } from 'koa'
-import { z } from 'zod'
 import { printable, type Log, type Registry } from '../../registry/index.ts'
 import type { OperatorParts } from '../operations/index.ts'
 import { Attempts } from './attempts.ts'
 import { askerOf, checkMay, checkSameOrigin, findAsker, type Asker } from './caller.ts'
 import { Events, type NewsSources } from './events.ts'
+import { deviceCsvRoute } from './device-csv.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { ownRoutes } from './own-routes.ts'
+import { Page, type PageFiles } from './page.ts'
 import { faultDetails, Problem, refusalOf } from './problem.ts'
+import { Audit } from './audit.ts'
 import { idempotencyKeyOf, requestOf } from './request.ts'
 import { PREFIX, Routes, type HttpRoute, type Match } from './route.ts'
+import { streamRoutes } from './stream-routes.ts'
+import { Tails, type WatchDevice } from './tails.ts'
 
 export interface AdminHttpParts {
-  readonly registry: Pick<Registry, 'accounts'>
+  readonly registry: Pick<Registry, 'accounts' | 'attempts' | 'devices' | 'journal'>
   readonly operator: OperatorParts
   readonly news: NewsSources
+  readonly watchDevice: WatchDevice
+  /** The operator's page. */
+  readonly page: PageFiles
   readonly version: string
   readonly log: Log
 }
 
 export interface AdminHttp {
-  /** Whether the admin API answers a request, by its path. */
+  /** Whether the admin API or the page answers a request. */
   owns(request: IncomingMessage): boolean
   readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown
   /** Ends the streams of events, which would go on for ever. */
@@ -31,15 +38,20 @@ export interface AdminHttp {
 const OPENAPI = '/openapi.json'
 
 /**
- * The admin API over HTTP: every operation of the table as a route, and what only HTTP needs beside them. One app serves
- * plain and TLS listeners alike. Headers of proxies are not believed.
+ * The admin API over HTTP: every operation of the table as a route, and what only HTTP needs beside them; and the page that
+ * is made from it. One app serves plain and TLS listeners alike. Headers of proxies are not believed.
  */
-export function createAdminHttp({ registry, operator, news, version, log }: AdminHttpParts): AdminHttp {
+export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
+  const { registry, operator, news, watchDevice, page: files, version, log } = parts
+  const page = new Page(files)
   const { accounts } = registry
+  const audit = new Audit(registry)
   const events = new Events(news, log)
+  const tails = new Tails(watchDevice, log)
   const routes = new Routes([
-    ...ownRoutes({ accounts, attempts: new Attempts() }),
-    eventsRoute(events, (ctx) => () => findAsker(ctx, accounts) !== undefined),
+    ...ownRoutes({ accounts, attempts: new Attempts(), audit }),
+    ...streamRoutes({ registry, events, tails, isKnown: (ctx) => findAsker(ctx, accounts) !== undefined }),
+    deviceCsvRoute(operator),
     ...operationRoutes(operator),
   ])
   // Made when it is first asked for: what makes it takes longer to load than the rest of this room.
@@ -65,26 +77,28 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
   })
 
   async function answer(ctx: Context): Promise<void> {
-    if (ctx.path === OPENAPI && (ctx.method === 'GET' || ctx.method === 'HEAD')) {
+    const path = pathOf(ctx.req)
+    if (path === OPENAPI && isReading(ctx.req)) {
       ctx.type = 'application/json'
       ctx.body = await (document ??= makeDocument())
       return
     }
+    if (isReading(ctx.req) && page.owns(path)) return await page.answer(ctx, path)
     const { route, match } = routeOf(ctx)
-    const asker = route.access === 'public' ? undefined : askerOf(ctx, accounts)
+    const asker = route.access === 'public' ? undefined : audit.unknown(ctx, route, () => askerOf(ctx, accounts))
     if (asker?.caller.kind !== 'api-token') checkSameOrigin(ctx)
     if (asker !== undefined) {
-      checkMay(asker, route)
+      audit.forbidden(ctx, route, asker, () => checkMay(asker, route))
       await noteUse(asker)
     }
     const result = await handled(ctx, match, asker)
-    if (route.isStream === true) return
+    if (ctx.respond === false) return
     if (result === undefined) ctx.status = 204
     else ctx.body = result
   }
 
   function routeOf(ctx: Context): { route: HttpRoute; match: Match } {
-    const path = (ctx.req.url ?? '').split('?', 1)[0] ?? ''
+    const path = pathOf(ctx.req)
     const here = path.startsWith(`${PREFIX}/`) ? routes.at(path.slice(PREFIX.length)) : new Map<string, Match>()
     if (here.size === 0) throw new Problem('ERR_ROUTE_NOT_FOUND', 'There is nothing here.')
     const match = here.get(ctx.method)
@@ -124,35 +138,22 @@ export function createAdminHttp({ registry, operator, news, version, log }: Admi
   }
 
   return {
-    owns: ({ url = '' }) => {
-      const path = url.split('?', 1)[0] ?? ''
-      return path === OPENAPI || path === PREFIX || path.startsWith(`${PREFIX}/`)
+    owns: (request) => {
+      const path = pathOf(request)
+      if (path === OPENAPI || path === PREFIX || path.startsWith(`${PREFIX}/`)) return true
+      return isReading(request) && page.owns(path)
     },
     answer: app.callback(),
-    close: () => events.close(),
+    close: () => {
+      events.close()
+      tails.close()
+    },
   }
 }
 
-function eventsRoute(events: Events, mayStay: (ctx: Context) => () => boolean): HttpRoute {
-  return {
-    method: 'GET',
-    path: '/events',
-    name: 'streamEvents',
-    summary: 'Hear what happens, as server-sent events. Source: docs/admin-api.md, «Events».',
-    access: 'viewer',
-    request: z.strictObject({}),
-    idempotencyKey: false,
-    isStream: true,
-    async handle(_request, ctx) {
-      if (events.isFull) {
-        throw new Problem('ERR_TOO_MANY_STREAMS', 'Too many listen already.', { 'Retry-After': '5' })
-      }
-      ctx.respond = false
-      if (ctx.method === 'HEAD') ctx.res.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' }).end()
-      else events.add(ctx.res, mayStay(ctx))
-    },
-  }
-}
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? ''
+
+const isReading = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD'
 
 const headersOfEveryReply = (secure: boolean): Readonly<Record<string, string>> => ({
   'Cache-Control': 'no-store',

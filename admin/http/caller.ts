@@ -80,8 +80,8 @@ export function checkMay({ role, scopes }: Asker, route: HttpRoute): void {
   }
 }
 
-/** What a scope can be about: the first level of the path. */
-export const nounOf = (path: string): string => path.split('/')[1] ?? ''
+/** What a scope can be about: the first level of the path, without the kind of a file. */
+export const nounOf = (path: string): string => path.split('/')[1]?.split('.')[0] ?? ''
 
 /**
  * A page of another origin must not act with the cookie of this one. SameSite=Strict does not see ports, so browsers are

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import type { Log, Signal } from '../../registry/index.ts'
+import type { Device, Log, Signal } from '../../registry/index.ts'
 import type { OperatorChange } from '../operations/index.ts'
+import { beginStream, eventText, MAX_WAITING_BYTES } from './event-stream.ts'
 
 /** One client of the broker. */
 export interface ClientNews {
@@ -17,6 +18,7 @@ export interface NewsSources {
     Signal<{ id: string; manufacturerId: string; name: string; registeredAt: string }>,
     'on'
   >
+  readonly deviceReturned: Pick<Signal<{ device: Pick<Device, 'id' | 'manufacturerId'>; reason: string }>, 'on'>
   readonly registrationEnded: Pick<Signal<string>, 'on'>
   readonly clientConnected: Pick<Signal<ClientNews>, 'on'>
   readonly clientDisconnected: Pick<Signal<ClientNews>, 'on'>
@@ -25,12 +27,8 @@ export interface NewsSources {
   stats(): Readonly<Record<string, number>>
 }
 
-/** What may wait for one listener that reads slowly. What comes then is dropped, and the listener hears how much. */
-const MAX_WAITING_BYTES = 256 * 1024
 const MAX_LISTENERS = 100
 const STATS_EVERY_MS = 1000
-/** Also what tells a browser how long to wait before it comes back. */
-const RETRY_MS = 3000
 
 interface Listener {
   readonly response: ServerResponse
@@ -65,19 +63,11 @@ export class Events {
    */
   add(response: ServerResponse, mayStay: () => boolean): void {
     const listener: Listener = { response, mayStay, dropped: 0 }
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'X-Accel-Buffering': 'no',
-    })
+    beginStream(response, this.#log)
     // Events that were missed are not kept, so a listener that comes back must ask for the whole again.
-    response.write(`retry: ${RETRY_MS}\n${textOf(this.#lastId, 'hello', {})}`)
+    response.write(eventText(this.#lastId, 'hello', {}))
     this.#listeners.add(listener)
     response.once('close', () => this.#remove(listener))
-    response.on('error', (error) =>
-      this.#log.debug({ event: 'http-connection-failed', reason: error.message }, 'A connection broke.'),
-    )
     if (this.#listeners.size === 1) this.#start()
   }
 
@@ -88,13 +78,17 @@ export class Events {
   }
 
   #start(): void {
-    const { deviceRegistered, registrationEnded, clientConnected, clientDisconnected, operatorChanged } = this.#sources
+    const { deviceRegistered, deviceReturned, registrationEnded } = this.#sources
+    const { clientConnected, clientDisconnected, operatorChanged } = this.#sources
     this.#stopListening = [
       deviceRegistered.on(({ id, manufacturerId, name, registeredAt }) =>
         this.#tell('device-registered', { id, manufacturerId, name, registeredAt }),
       ),
+      deviceReturned.on(({ device: { id, manufacturerId }, reason }) =>
+        this.#tell('device-returned', { id, manufacturerId, reason }),
+      ),
       registrationEnded.on((result) => {
-        if (result !== 'created') this.#tell('registration-refused', { result })
+        if (result !== 'created' && result !== 'returned') this.#tell('registration-refused', { result })
       }),
       clientConnected.on((client) => this.#tell('client-connected', client)),
       clientDisconnected.on((client) => this.#tell('client-disconnected', client)),
@@ -119,7 +113,7 @@ export class Events {
   #tell(type: string, data: object): void {
     if (this.#pending.length === 0) setImmediate(() => this.#flush())
     this.#lastId += 1
-    this.#pending.push({ id: this.#lastId, text: textOf(this.#lastId, type, data) })
+    this.#pending.push({ id: this.#lastId, text: eventText(this.#lastId, type, data) })
   }
 
   #flush(): void {
@@ -132,12 +126,8 @@ export class Events {
       else {
         const { dropped } = listener
         listener.dropped = 0
-        response.write(dropped === 0 ? text : `${textOf(undefined, 'dropped', { count: dropped })}${text}`)
+        response.write(dropped === 0 ? text : `${eventText(undefined, 'dropped', { count: dropped })}${text}`)
       }
     }
   }
 }
-
-/** Source: HTML, «Server-sent events», §9.2.5. JSON holds no line break that would end the field. */
-const textOf = (id: number | undefined, type: string, data: object): string =>
-  `${id === undefined ? '' : `id: ${id}\n`}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`

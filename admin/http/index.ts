@@ -1,3 +1,5 @@
 export { createAdminHttp, type AdminHttp } from './app.ts'
 export type { ClientNews, NewsSources } from './events.ts'
+export type { PageFiles } from './page.ts'
+export type { WatchDevice } from './tails.ts'
 export { mayReach, type AdminReach } from './reach.ts'

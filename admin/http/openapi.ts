@@ -72,14 +72,10 @@ function operationOf(route: HttpRoute): ZodOpenApiOperationObject {
   }
 }
 
-function answersOf({ isStream = false }: HttpRoute, answer: z.ZodType | undefined) {
-  if (isStream) {
-    return {
-      200: {
-        description: 'Events, until one side ends them',
-        content: { 'text/event-stream': { schema: z.string() } },
-      },
-    }
+function answersOf({ mediaType }: HttpRoute, answer: z.ZodType | undefined) {
+  if (mediaType !== undefined) {
+    const description = mediaType === 'text/csv' ? 'A file' : 'Events, until one side ends them'
+    return { 200: { description, content: { [mediaType]: { schema: z.string() } } } }
   }
   if (answer === undefined) return { 204: { description: 'Done' } }
   return { 200: { description: 'Done', content: { 'application/json': { schema: answer } } } }

@@ -5,6 +5,7 @@ import { believed } from '../operations/index.ts'
 import type { Attempts } from './attempts.ts'
 import { clearSessionCookie, setSessionCookie, type Asker } from './caller.ts'
 import { Problem } from './problem.ts'
+import type { Audit } from './audit.ts'
 import type { HttpRoute } from './route.ts'
 
 const me = z
@@ -23,7 +24,8 @@ const newPassword = z.strictObject({ current: z.string(), password: z.string() }
 const nothing = z.strictObject({})
 
 /** What only makes sense over HTTP: to log in and out, and whoever one is. */
-export function ownRoutes({ accounts, attempts }: { accounts: Accounts; attempts: Attempts }): HttpRoute[] {
+export function ownRoutes(parts: { accounts: Accounts; attempts: Attempts; audit: Audit }): HttpRoute[] {
+  const { accounts, attempts, audit } = parts
   const begin = async (ctx: Context, name: string, password: string): Promise<unknown> => {
     const { account, token } = await accounts.logIn({ name, password: new Secret(password), address: ctx.ip })
     setSessionCookie(ctx, token.reveal())
@@ -40,7 +42,9 @@ export function ownRoutes({ accounts, attempts }: { accounts: Accounts; attempts
       summary: 'Begin a session. The answer sets the cookie that it is known by.',
       async handle(given, ctx) {
         const { name, password } = parsed(login, given)
-        return await attempts.count(name, ctx.ip, () => refusing(() => begin(ctx, name, password)))
+        return await audit.act(ctx, { operation: 'logIn', kind: 'account', name }, () =>
+          attempts.count(name, ctx.ip, () => refusing(() => begin(ctx, name, password))),
+        )
       },
     }),
     route({
@@ -51,7 +55,9 @@ export function ownRoutes({ accounts, attempts }: { accounts: Accounts; attempts
       request: nothing,
       summary: 'End the session.',
       async handle(_given, ctx, asker) {
-        await accounts.sessions.end(sessionOf(asker))
+        const session = sessionOf(asker)
+        const name = asker?.caller.name ?? ''
+        await audit.act(ctx, { operation: 'logOut', kind: 'account', name }, () => accounts.sessions.end(session))
         clearSessionCookie(ctx)
       },
     }),
@@ -81,8 +87,10 @@ export function ownRoutes({ accounts, attempts }: { accounts: Accounts; attempts
         const { current, password } = parsed(newPassword, given)
         const session = sessionOf(asker)
         const name = asker?.caller.name ?? ''
-        await attempts.count(name, ctx.ip, () => refusing(() => accounts.verify(name, new Secret(current))))
-        await accounts.setPassword(name, password, session)
+        await audit.act(ctx, { operation: 'changeMyPassword', kind: 'account', name }, async () => {
+          await attempts.count(name, ctx.ip, () => refusing(() => accounts.verify(name, new Secret(current))))
+          await accounts.setPassword(name, password, session)
+        })
       },
     }),
     route({
@@ -108,8 +116,11 @@ export function ownRoutes({ accounts, attempts }: { accounts: Accounts; attempts
       summary: 'Make an account with the role admin for a setup code, and begin a session of it.',
       async handle(given, ctx) {
         const request = parsed(setup, given)
-        await attempts.count('', ctx.ip, () => refusing(() => accounts.setUp(request)))
-        return await begin(ctx, request.name, request.password)
+        const { name } = request
+        return await audit.act(ctx, { operation: 'setUp', kind: 'setup-code', name }, async () => {
+          await attempts.count('', ctx.ip, () => refusing(() => accounts.setUp(request)))
+          return await begin(ctx, name, request.password)
+        })
       },
     }),
   ]

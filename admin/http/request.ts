@@ -11,7 +11,10 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{16,255}$/
 
 /** What a request says, not yet believed: the parameters of its path with those of its query or the fields of its body. */
 export async function requestOf(ctx: Context, { route, parameters }: Match): Promise<Record<string, unknown>> {
-  const inPath = Object.fromEntries(Object.entries(parameters).map(([name, text]) => [name, decoded(text)]))
+  const kinds = kindsOf(route.request)
+  const inPath = Object.fromEntries(
+    Object.entries(parameters).map(([name, text]) => [name, valueOf(decoded(text), kinds.get(name))]),
+  )
   const inBody = route.method !== 'GET' && route.method !== 'DELETE'
   const others = inBody ? await bodyOf(ctx) : queryOf(ctx, route.request)
   const twice = Object.keys(inPath).find((name) => Object.hasOwn(others, name))

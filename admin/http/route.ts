@@ -19,8 +19,8 @@ export interface HttpRoute extends Route {
   readonly name: string
   /** Whether it can be done once for an `Idempotency-Key`. */
   readonly idempotencyKey: boolean
-  /** The answer is a stream of events that the route writes itself. */
-  readonly isStream?: boolean
+  /** Of an answer that is no JSON: one that goes on, or a file. */
+  readonly mediaType?: 'text/event-stream' | 'text/csv'
   /** @param request - believed: of the shape that `request` gives. */
   handle(request: unknown, ctx: Context, asker: Asker | undefined): Promise<unknown>
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RegistryError, ROLES, type Account } from '../../registry/index.ts'
 import { nothing, operation } from './operation.ts'
+import { next, page, pageOf } from './pages.ts'
 
 const role = z.enum(ROLES)
 
@@ -25,6 +26,9 @@ const apiToken = z
 
 export type ApiTokenSummary = z.output<typeof apiToken>
 
+/** What stands behind `#` stays in the browser: no log on the way has the code. */
+export const setupUrl = (page: string, code: string): string => `${page}setup#${code}`
+
 export const accountOperations = {
   createAccount: operation({
     summary: 'Create an account of the admin API.',
@@ -36,12 +40,15 @@ export const accountOperations = {
   }),
 
   listAccounts: operation({
-    summary: 'List the accounts of the admin API.',
+    summary: 'List the accounts of the admin API by their names.',
     route: { method: 'GET', path: '/accounts' },
     role: 'admin',
-    request: nothing,
-    answer: z.object({ accounts: z.array(accountAnswer).readonly() }),
-    call: async ({ registry }) => ({ accounts: registry.accounts.list().map(summaryOf) }),
+    request: z.strictObject(page),
+    answer: z.object({ accounts: z.array(accountAnswer).readonly(), next }),
+    async call({ registry }, request) {
+      const { items, ...more } = pageOf(registry.accounts.list(), ({ name }) => name, request)
+      return { accounts: items.map(summaryOf), ...more }
+    },
   }),
 
   setAccountPassword: operation({
@@ -86,7 +93,8 @@ export const accountOperations = {
       if (adminUrls === undefined) throw new RegistryError('ERR_CONFLICT', 'No server runs that could take the code.')
       const urls = adminUrls()
       const { code, expiresAt } = registry.accounts.setupCode.make()
-      return { code: code.reveal(), expiresAt: expiresAt.toISOString(), urls }
+      const text = code.reveal()
+      return { code: text, expiresAt: expiresAt.toISOString(), urls: urls.map((url) => setupUrl(url, text)) }
     },
   }),
 
@@ -110,12 +118,15 @@ export const accountOperations = {
   }),
 
   listApiTokens: operation({
-    summary: 'List the API tokens, without the tokens themselves.',
+    summary: 'List the API tokens by their names, without the tokens themselves.',
     route: { method: 'GET', path: '/api-tokens' },
     role: 'admin',
-    request: nothing,
-    answer: z.object({ apiTokens: z.array(apiToken).readonly() }),
-    call: async ({ registry }) => ({ apiTokens: registry.accounts.apiTokens.list() }),
+    request: z.strictObject(page),
+    answer: z.object({ apiTokens: z.array(apiToken).readonly(), next }),
+    async call({ registry }, request) {
+      const { items, ...more } = pageOf(registry.accounts.apiTokens.list(), ({ name }) => name, request)
+      return { apiTokens: items, ...more }
+    },
   }),
 
   revokeApiToken: operation({

@@ -3,9 +3,11 @@ import { accountOperations } from './accounts.ts'
 import { deviceChangeOperations } from './device-changes.ts'
 import { admissionOperations } from './admission.ts'
 import { backupOperations } from './backups.ts'
+import { commandOperations } from './commands.ts'
 import { deviceOperations } from './devices.ts'
 import { journalOperations } from './journal.ts'
 import type { Operation } from './operation.ts'
+import { overviewOperations } from './overview.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { signingKeyOperations } from './signing-keys.ts'
@@ -18,7 +20,9 @@ export type { BackupSummary } from './backups.ts'
 export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
-export type { AccountSummary, ApiTokenSummary } from './accounts.ts'
+export { MAX_ITEMS_PER_PAGE } from './pages.ts'
+export { setupUrl, type AccountSummary, type ApiTokenSummary } from './accounts.ts'
+export type { CommandSent, EffectiveSetting, RunningServer, ServerFacts } from './running-server.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { SigningKeyAnswer } from './signing-keys.ts'
@@ -37,7 +41,9 @@ export const operations = {
   ...accountOperations,
   ...deviceChangeOperations,
   ...admissionOperations,
+  ...commandOperations,
   ...serverOperations,
+  ...overviewOperations,
   ...backupOperations,
 } as const satisfies Record<string, Operation>
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { JOURNAL_KINDS, JOURNAL_RESULTS, type Registry } from '../../registry/index.ts'
+import { CHECKS, JOURNAL_KINDS, JOURNAL_RESULTS, type Registry } from '../../registry/index.ts'
 import { deviceAnswer } from './device-schemas.ts'
 import { operation } from './operation.ts'
 
@@ -36,6 +36,11 @@ const journalEntry = z
       .exactOptional(),
     operation: z.string().exactOptional(),
     target: z.string().exactOptional(),
+    retryAt: z.iso
+      .datetime()
+      .exactOptional()
+      .meta({ description: 'When the next try may succeed, as whoever was refused was told.' }),
+    detail: z.string().exactOptional().meta({ description: 'Of an operation: the name of the command that was sent.' }),
     count: z.int().exactOptional().meta({ description: 'How many this one entry tells of; absent for one.' }),
     since: z.iso.datetime().exactOptional().meta({ description: 'When the first of them happened.' }),
     hash: z.string(),
@@ -47,7 +52,7 @@ const link = z.object({ seq: z.int(), hash: z.string() }).readonly()
 
 const finding = z
   .object({
-    check: z.enum(['device', 'throttle', 'connect', 'registration', 'tls', 'clock', 'clone']),
+    check: z.enum(CHECKS),
     verdict: z.enum(['blocks', 'warns', 'fine']),
     text: z.string(),
     at: z.iso.datetime().exactOptional(),
@@ -58,7 +63,7 @@ const time = z.iso.datetime().exactOptional()
 
 export const journalOperations = {
   listJournal: operation({
-    summary: 'List what happened: registrations, refused logins and handshakes, operations, suspected clones.',
+    summary: 'List what happened: registrations, returns, refused logins and handshakes, operations, suspected clones.',
     route: { method: 'GET', path: '/journal' },
     role: 'viewer',
     request: z.strictObject({

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RegistryError, type DevicePresence, type Registry, type Role, type Signal } from '../../registry/index.ts'
 import type { BackupSummary } from './backups.ts'
+import type { RunningServer } from './running-server.ts'
 import type { ServerStatus } from './server.ts'
 
 /** Who asks, for the journal and the log. Whoever may open the socket file owns the machine's side of Mooring. */
@@ -22,12 +23,14 @@ export interface OperatorParts {
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
   readonly backups: { create(to: string | undefined): Promise<BackupSummary> }
-  /** Where people can reach the admin API of the running server; absent when none runs. */
+  /** Where people can reach the page of the running server, with a slash at the end; absent when none runs. */
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */
   readonly changed?: Signal<OperatorChange>
   /** Whether a device is connected; absent when no broker runs. */
   readonly presence?: (deviceId: string) => DevicePresence | undefined
+  /** Absent when none runs. */
+  readonly server?: RunningServer
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
@@ -51,6 +54,8 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly answer: A
   /** How long the answer may take when it takes longer than others. */
   readonly answerMs?: number
+  /** What of the request, beside what it is about, is written into the journal; never a secret. */
+  readonly detail?: (request: z.output<Q>) => string
   /** @throws {RegistryError} when it is refused. */
   call(parts: OperatorParts, request: z.output<Q>, caller: Caller): Promise<z.input<A>>
 }

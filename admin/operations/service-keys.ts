@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ServiceKey } from '../../registry/index.ts'
-import { nothing, operation } from './operation.ts'
+import { operation } from './operation.ts'
+import { next, page, pageOf } from './pages.ts'
 
 const filters = z.array(z.string())
 
@@ -50,14 +51,14 @@ export const serviceKeyOperations = {
   }),
 
   listServiceKeys: operation({
-    summary: 'List service keys.',
+    summary: 'List service keys by their names.',
     route: { method: 'GET', path: '/service-keys' },
     role: 'viewer',
-    request: nothing,
-    answer: z.object({ keys: z.array(serviceKeySummary).readonly() }),
-    async call({ registry }) {
-      const keys = await registry.serviceKeys.list()
-      return { keys: keys.map(summaryOf) }
+    request: z.strictObject(page),
+    answer: z.object({ keys: z.array(serviceKeySummary).readonly(), next }),
+    async call({ registry }, request) {
+      const { items, ...more } = pageOf(await registry.serviceKeys.list(), ({ name }) => name, request)
+      return { keys: items.map(summaryOf), ...more }
     },
   }),
 

@@ -1,7 +1,8 @@
 import { decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import { COMING_BACK, RegistryError, REGISTRATION_MODES } from '../../registry/index.ts'
-import { nothing, operation } from './operation.ts'
+import { operation } from './operation.ts'
+import { next, page, pageOf } from './pages.ts'
 
 const payload = z
   .looseObject({
@@ -98,12 +99,16 @@ export const tokenOperations = {
   }),
 
   listTokens: operation({
-    summary: 'List the registration tokens, revoked ones too. `legacy` stands for all that were signed elsewhere.',
+    summary:
+      'List the registration tokens in the order they were made, revoked ones too. `legacy` stands for all that were signed elsewhere.',
     route: { method: 'GET', path: '/tokens' },
     role: 'viewer',
-    request: nothing,
-    answer: z.object({ tokens: z.array(tokenReport).readonly() }),
-    call: async ({ registry }) => ({ tokens: await registry.tokens.list() }),
+    request: z.strictObject(page),
+    answer: z.object({ tokens: z.array(tokenReport).readonly(), next }),
+    async call({ registry: { tokens } }, request) {
+      const { items, ...more } = pageOf(tokens.records, ({ createdAt, id }) => `${createdAt} ${id}`, request)
+      return { tokens: await Promise.all(items.map(({ id }) => tokens.get(id))), ...more }
+    },
   }),
 
   getToken: operation({

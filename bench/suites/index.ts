@@ -1,9 +1,11 @@
+import { admin } from './admin.ts'
 import { drain } from './drain.ts'
 import { latency } from './latency.ts'
 import { live } from './live.ts'
 import { logins } from './logins.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
+import { page } from './page.ts'
 import { queueing } from './queueing.ts'
 import { registration } from './registration.ts'
 import { start } from './start.ts'
@@ -26,4 +28,6 @@ export const suites: readonly Suite[] = [
   storm,
   registration,
   start,
+  admin,
+  page,
 ]

@@ -9,7 +9,7 @@ import type { EnqueueTarget, Queues } from './queues.ts'
 import type { ReceivedIds } from './received-ids.ts'
 import type { RetainedMessages } from './retained-messages.ts'
 import { readEntry } from './session-queue.ts'
-import { subscriptionOf, type Sessions } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 import type { StoredSession, StoredSubscription } from './stored-session.ts'
 
 /** All that Aedes reads of a client. */
@@ -67,7 +67,8 @@ export abstract class AedesContract implements AedesPersistence {
   }
 
   async subscriptionsByClient(client: WithId): Promise<Subscription[]> {
-    return [...(this.memory.sessions.get(client.id)?.subscriptions.values() ?? [])].map(subscriptionOf)
+    const subscriptions = this.memory.sessions.get(client.id)?.subscriptions ?? []
+    return Array.from(subscriptions, ([topic, terms]) => ({ topic, ...terms }))
   }
 
   async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {

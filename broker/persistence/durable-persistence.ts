@@ -12,7 +12,7 @@ import { ReceivedIds } from './received-ids.ts'
 import { RetainedMessages } from './retained-messages.ts'
 import { SessionQueue } from './session-queue.ts'
 import { Sessions } from './sessions.ts'
-import type { StoredSubscription } from './stored-session.ts'
+import type { SubscriptionTerms } from './stored-session.ts'
 
 export interface DurablePersistenceParts {
   readonly database: Pick<Database, 'level' | 'writer' | 'bootNumber'>
@@ -26,6 +26,12 @@ export interface DurablePersistenceParts {
 export interface Received {
   readonly clientId: string
   readonly messageId: number
+}
+
+/** A session that is kept, with its subscriptions by their filters. */
+export interface StoredSessionView {
+  readonly clientId: string
+  readonly subscriptions: ReadonlyMap<string, SubscriptionTerms>
 }
 
 export interface PersistenceCounters {
@@ -166,9 +172,9 @@ export class DurablePersistence extends AedesContract {
   // ---- sessions
 
   /** After {@link setup}: every session that is kept, with its subscriptions. */
-  *storedSessions(): Generator<{ readonly clientId: string; readonly subscriptions: readonly StoredSubscription[] }> {
-    for (const { clientId, subscriptions } of this.memory.sessions) {
-      yield { clientId, subscriptions: [...subscriptions.values()] }
+  *storedSessions(): Generator<StoredSessionView> {
+    for (const session of this.memory.sessions) {
+      yield { clientId: session.clientId, subscriptions: session.shareSubscriptions() }
     }
   }
 

@@ -99,15 +99,8 @@ export const readSequence = (bytes: Buffer, at: number): number =>
 /** What a room holds, in the order of its keys, which come without the room's name. */
 export async function* readRoom(level: StoreLevel, room: Room): AsyncGenerator<readonly [key: Buffer, value: Buffer]> {
   const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
-  const iterator = level.iterator<Buffer, Buffer>({ ...room.range, ...encodings, ...PARTS })
-  try {
-    for (;;) {
-      const entries = await iterator.nextv(PART_ENTRIES)
-      if (entries.length === 0) return
-      for (const [key, value] of entries) yield [key.subarray(room.prefixLength), value]
-    }
-  } finally {
-    await iterator.close()
+  for await (const entries of partsOf(level.iterator<Buffer, Buffer>({ ...room.range, ...encodings, ...PARTS }))) {
+    for (const [key, value] of entries) yield [key.subarray(room.prefixLength), value]
   }
 }
 
@@ -119,12 +112,27 @@ export async function readText(
 ): Promise<void> {
   const { gte, lt } = room.range
   const range = { gte: gte.toString(), lt: lt.toString() }
-  const iterator = level.iterator<string, string>({ ...range, ...PARTS })
+  for await (const entries of partsOf(level.iterator<string, string>({ ...range, ...PARTS }))) {
+    for (const [key, value] of entries) found(key.slice(room.prefixLength), value)
+  }
+}
+
+interface Entries<T> {
+  nextv(size: number): Promise<[key: T, value: T][]>
+  close(): Promise<void>
+}
+
+/** While one part is worked through the thread pool reads the next. */
+async function* partsOf<T>(iterator: Entries<T>): AsyncGenerator<[key: T, value: T][]> {
   try {
+    let next = iterator.nextv(PART_ENTRIES)
     for (;;) {
-      const entries = await iterator.nextv(PART_ENTRIES)
+      const entries = await next
       if (entries.length === 0) return
-      for (const [key, value] of entries) found(key.slice(room.prefixLength), value)
+      next = iterator.nextv(PART_ENTRIES)
+      // Whoever waits for it hears of a failure; nobody does when the work on this part fails.
+      next.catch(() => {})
+      yield entries
     }
   } finally {
     await iterator.close()

@@ -4,7 +4,7 @@ import type { Subscription } from '../aedes-internals.d.ts'
 import { TopicTree } from '../topic-tree.ts'
 import type { Journal } from './journal.ts'
 import { readRoom, readText, rooms, sessionIn, type SessionRecord } from './layout.ts'
-import { StoredSession, type StoredSubscription } from './stored-session.ts'
+import { StoredSession, termsOf, type StoredSubscription, type SubscriptionTerms } from './stored-session.ts'
 
 export interface SessionsParts {
   readonly journal: Journal
@@ -13,13 +13,23 @@ export interface SessionsParts {
   readonly log: Pick<Log, 'error'>
 }
 
+/** A subscription with whose it is. */
+interface Subscriber {
+  readonly clientId: string
+  readonly filter: string
+  readonly terms: SubscriptionTerms
+}
+
 /** The sessions that outlive their connections, and what each has subscribed to. */
 export class Sessions {
   readonly #parts: SessionsParts
   readonly #byId = new Map<string, StoredSession>()
   readonly #byNumber = new Map<number, StoredSession>()
-  /** Subscriptions of QoS 1 and 2: for the others nothing is kept. */
-  readonly #filters = new TopicTree<StoredSubscription>()
+  /**
+   * Subscriptions of QoS 1 and 2: for the others nothing is kept. Made when somebody first asks whom a topic reaches,
+   * which is what Aedes does for what it publishes itself; our connections ask the router.
+   */
+  #filters: TopicTree<Subscriber> | undefined
   #lastNumber = 0
   /** Subscriptions of all sessions. */
   subscribed = 0
@@ -54,7 +64,7 @@ export class Sessions {
   /** Takes a session out with its subscriptions. Its queue is for the caller to let go. */
   drop(session: StoredSession): void {
     const { journal } = this.#parts
-    for (const subscription of session.subscriptions.values()) this.#unsubscribe(session, subscription)
+    for (const filter of session.subscriptions.keys()) this.#unsubscribe(session, filter)
     session.gone = true
     this.#byId.delete(session.clientId)
     this.#byNumber.delete(session.number)
@@ -91,43 +101,54 @@ export class Sessions {
   // ---- subscriptions
 
   subscribe(session: StoredSession, given: Subscription): void {
-    const subscription = subscriptionOf(given)
-    this.#subscribe(session, { clientId: session.clientId, ...subscription })
-    this.#parts.journal.put(subscriptionKey(session, given.topic), Buffer.from(JSON.stringify(subscription)))
+    const { topic } = given
+    const terms = termsOf(given)
+    this.#subscribe(session, topic, terms)
+    this.#parts.journal.put(subscriptionKey(session, topic), Buffer.from(JSON.stringify({ topic, ...terms })))
   }
 
   /** @returns how many there were. */
   unsubscribe(session: StoredSession, filters: readonly string[]): number {
-    const removed = filters.flatMap((filter) => session.subscriptions.get(filter) ?? [])
-    for (const subscription of removed) this.#unsubscribe(session, subscription)
-    return removed.length
+    const before = session.subscriptions.size
+    for (const filter of filters) this.#unsubscribe(session, filter)
+    return before - session.subscriptions.size
   }
 
   /** Each session that a message of this topic is to be kept for, once, with its subscription of highest QoS. */
   matching(topic: string): StoredSubscription[] {
-    const best = new Map<string, StoredSubscription>()
-    this.#filters.match(topic, (subscription) => {
-      const other = best.get(subscription.clientId)
-      if (other === undefined || other.qos < subscription.qos) best.set(subscription.clientId, subscription)
+    const best = new Map<string, Subscriber>()
+    this.#filters ??= this.#allFilters()
+    this.#filters.match(topic, (subscriber) => {
+      const other = best.get(subscriber.clientId)
+      if (other === undefined || other.terms.qos < subscriber.terms.qos) best.set(subscriber.clientId, subscriber)
     })
-    return [...best.values()]
+    return Array.from(best.values(), ({ clientId, filter, terms }) => ({ clientId, topic: filter, ...terms }))
   }
 
-  #subscribe(session: StoredSession, subscription: StoredSubscription): void {
-    const { topic, qos } = subscription
-    const before = session.subscriptions.get(topic)
+  #allFilters(): TopicTree<Subscriber> {
+    const filters = new TopicTree<Subscriber>()
+    for (const { clientId, subscriptions } of this) {
+      for (const [filter, terms] of subscriptions) if (terms.qos > 0) filters.add(filter, { clientId, filter, terms })
+    }
+    return filters
+  }
+
+  #subscribe(session: StoredSession, filter: string, terms: SubscriptionTerms): void {
+    const { clientId } = session
+    const before = session.subscriptions.get(filter)
     if (before === undefined) this.subscribed++
-    else if (before.qos > 0) this.#filters.remove(topic, (one) => one === before)
-    session.subscriptions.set(topic, subscription)
-    if (qos > 0) this.#filters.add(topic, subscription)
+    else if (before.qos > 0) this.#filters?.remove(filter, (one) => one.clientId === clientId)
+    session.subscribed(filter, terms)
+    if (terms.qos > 0) this.#filters?.add(filter, { clientId, filter, terms })
   }
 
-  #unsubscribe(session: StoredSession, subscription: StoredSubscription): void {
-    const { topic, qos } = subscription
-    session.subscriptions.delete(topic)
+  #unsubscribe(session: StoredSession, filter: string): void {
+    const terms = session.subscriptions.get(filter)
+    if (terms === undefined) return
+    session.unsubscribed(filter)
     this.subscribed--
-    if (qos > 0) this.#filters.remove(topic, (one) => one === subscription)
-    this.#parts.journal.del(subscriptionKey(session, topic))
+    if (terms.qos > 0) this.#filters?.remove(filter, (one) => one.clientId === session.clientId)
+    this.#parts.journal.del(subscriptionKey(session, filter))
   }
 
   // ---- what earlier starts left
@@ -147,7 +168,7 @@ export class Sessions {
       const session = this.#byNumber.get(sessionIn(key))
       if (session === undefined) return
       const subscription: Subscription = JSON.parse(value)
-      this.#subscribe(session, { clientId: session.clientId, ...subscription })
+      this.#subscribe(session, subscription.topic, termsOf(subscription))
     })
     for await (const [key, value] of readRoom(level, rooms.progress)) {
       this.#byNumber.get(sessionIn(key.toString()))?.restoreProgress(value)
@@ -177,21 +198,6 @@ export class Sessions {
       ...(expiryMs === undefined ? {} : { expiryMs }),
     }
     this.#parts.journal.put(rooms.sessions.ofText(clientId), Buffer.from(JSON.stringify(record)))
-  }
-}
-
-/** What of a subscription is kept: Aedes' own objects hold more. */
-export function subscriptionOf(
-  given: Subscription & Partial<StoredSubscription>,
-): Omit<StoredSubscription, 'clientId'> {
-  const { topic, qos, rh, rap, nl, subscriptionIdentifier } = given
-  return {
-    topic,
-    qos,
-    ...(rh === undefined ? {} : { rh }),
-    ...(rap === undefined ? {} : { rap }),
-    ...(nl === undefined ? {} : { nl }),
-    ...(subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier }),
   }
 }
 

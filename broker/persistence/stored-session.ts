@@ -1,15 +1,38 @@
 import type { Target } from './message-codec.ts'
 import type { Message } from './message-log.ts'
 import { NO_ID, readProgress, Stage, writeProgress } from './progress.ts'
-import type { Qos, Subscription } from '../aedes-internals.d.ts'
+import type { Qos } from '../aedes-internals.d.ts'
 
-/** A subscription with what MQTT 5 adds to it. */
-export interface StoredSubscription extends Subscription {
-  readonly clientId: string
+/** What is kept of a subscription beside its filter, with what MQTT 5 adds to it. */
+export interface SubscriptionTerms {
+  readonly qos: Qos
   readonly rh?: 0 | 1 | 2
   readonly rap?: boolean
   readonly nl?: boolean
   readonly subscriptionIdentifier?: number
+}
+
+export interface StoredSubscription extends SubscriptionTerms {
+  readonly topic: string
+  readonly clientId: string
+}
+
+/** The terms of all that have nothing beside their QoS, which is almost all. */
+const PLAIN: Readonly<Record<Qos, SubscriptionTerms>> = { 0: { qos: 0 }, 1: { qos: 1 }, 2: { qos: 2 } }
+
+/** What of a subscription is kept: Aedes' own objects hold more. */
+export function termsOf(given: SubscriptionTerms): SubscriptionTerms {
+  const { qos, rh, rap, nl, subscriptionIdentifier } = given
+  if (rh === undefined && rap === undefined && nl === undefined && subscriptionIdentifier === undefined) {
+    return PLAIN[qos]
+  }
+  return {
+    qos,
+    ...(rh === undefined ? {} : { rh }),
+    ...(rap === undefined ? {} : { rap }),
+    ...(nl === undefined ? {} : { nl }),
+    ...(subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier }),
+  }
 }
 
 /** A message's place in one session's queue. */
@@ -43,7 +66,6 @@ const NONE = new Map<number, Entry>()
 export class StoredSession {
   readonly clientId: string
   readonly number: number
-  readonly subscriptions = new Map<string, StoredSubscription>()
   /** When its client left; undefined while it is there. */
   closedAt: number | undefined
   expiryMs: number | undefined
@@ -58,6 +80,9 @@ export class StoredSession {
   target: Target | undefined
   /** The connection of its client, while there is one. */
   live: Live | undefined
+  #subscriptions = new Map<string, SubscriptionTerms>()
+  /** Somebody else has the map too. */
+  #isShared = false
   #entries: Entry[] = []
   #head = 0
   #done = 0
@@ -72,6 +97,35 @@ export class StoredSession {
     this.clientId = clientId
     this.number = number
   }
+
+  // ---- subscriptions
+
+  /** By topic filter. */
+  get subscriptions(): ReadonlyMap<string, SubscriptionTerms> {
+    return this.#subscriptions
+  }
+
+  /** As they are now: what changes later is not seen there. A copy for each session would double what a start costs. */
+  shareSubscriptions(): ReadonlyMap<string, SubscriptionTerms> {
+    this.#isShared = true
+    return this.#subscriptions
+  }
+
+  subscribed(filter: string, terms: SubscriptionTerms): void {
+    this.#changeable().set(filter, terms)
+  }
+
+  unsubscribed(filter: string): void {
+    this.#changeable().delete(filter)
+  }
+
+  #changeable(): Map<string, SubscriptionTerms> {
+    if (this.#isShared) this.#subscriptions = new Map(this.#subscriptions)
+    this.#isShared = false
+    return this.#subscriptions
+  }
+
+  // ---- the queue
 
   get last(): Entry | undefined {
     return this.#entries.at(-1)
@@ -203,6 +257,7 @@ export class StoredSession {
    * @returns how many messages are missing that were on their way.
    */
   restored(): number {
+    if (this.#restoring === undefined && this.#entries.length === 0) return 0
     let missing = 0
     for (const [sequence, { stage, messageId }] of this.#restoring ?? []) {
       if (stage !== Stage.RELEASED) {

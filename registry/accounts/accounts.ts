@@ -8,6 +8,7 @@ import { ApiTokens } from './api-tokens.ts'
 import { Replays } from './replays.ts'
 import { AdminSessions } from './sessions.ts'
 import { SetupCode } from './setup-code.ts'
+import { ACCOUNT_ROOMS } from './rooms.ts'
 import { commit, SmallRoom } from './small-room.ts'
 
 export interface AccountsParts {
@@ -40,7 +41,7 @@ export class Accounts {
     this.#database = database
     this.#passwords = passwords
     this.#now = now
-    this.#accounts = new SmallRoom(database, 'admin-accounts')
+    this.#accounts = new SmallRoom(database, ACCOUNT_ROOMS.accounts)
   }
 
   static async open(parts: AccountsParts): Promise<Accounts> {

@@ -4,6 +4,7 @@ import type { Secret } from '../secret.ts'
 import type { RegistryDatabase } from '../store.ts'
 import { checkName, type Role } from './account.ts'
 import { digestOf, mintOpaque } from './opaque.ts'
+import { ACCOUNT_ROOMS } from './rooms.ts'
 import { commit, SmallRoom } from './small-room.ts'
 
 /** What a program shows to the admin API. */
@@ -21,7 +22,7 @@ export interface ApiToken {
   readonly lastUsedAt?: string
 }
 
-interface ApiTokenRecord extends ApiToken {
+export interface ApiTokenRecord extends ApiToken {
   readonly digest: string
 }
 
@@ -42,7 +43,7 @@ export class ApiTokens {
     this.#database = database
     this.#changes = changes
     this.#now = now
-    this.#room = new SmallRoom(database, 'api-tokens')
+    this.#room = new SmallRoom(database, ACCOUNT_ROOMS.apiTokens)
   }
 
   open(): Promise<void> {

@@ -1,4 +1,5 @@
 export { includesRole, MIN_PASSWORD_CHARACTERS, ROLES, type Account, type Role } from './account.ts'
 export { Accounts } from './accounts.ts'
+export { AccountsAudit } from './audit.ts'
 export type { ApiToken } from './api-tokens.ts'
 export type { AdminSession } from './sessions.ts'

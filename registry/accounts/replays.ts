@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { RegistryDatabase } from '../store.ts'
 import { digestOf } from './opaque.ts'
+import { ACCOUNT_ROOMS } from './rooms.ts'
 import { commit, SmallRoom } from './small-room.ts'
 
 /** One request under one key of its caller's. */
@@ -14,7 +15,7 @@ export interface Asked {
 }
 
 /** Texts of base64. */
-interface Record {
+export interface Replay {
   readonly at: string
   /** Of the request, so that the key cannot be used for another one. */
   readonly mark: string
@@ -43,13 +44,13 @@ const TAG_BYTES = 16
 export class Replays {
   readonly #database: RegistryDatabase
   readonly #now: () => Date
-  readonly #room: SmallRoom<Record>
+  readonly #room: SmallRoom<Replay>
   readonly #underWay = new Map<string, Promise<unknown>>()
 
   constructor(database: RegistryDatabase, now: () => Date) {
     this.#database = database
     this.#now = now
-    this.#room = new SmallRoom(database, 'admin-replays')
+    this.#room = new SmallRoom(database, ACCOUNT_ROOMS.replays)
   }
 
   open(): Promise<void> {
@@ -94,7 +95,7 @@ export class Replays {
 
   async #begin(place: string, asked: Asked, work: () => Promise<unknown>): Promise<unknown> {
     const keys = keysOf(asked)
-    const begun: Record = { at: this.#now().toISOString(), mark: markOf(keys, asked) }
+    const begun: Replay = { at: this.#now().toISOString(), mark: markOf(keys, asked) }
     await commit(this.#database, [...this.#outdated(), this.#room.put(place, begun)])
     let answer: unknown
     try {
@@ -108,7 +109,7 @@ export class Replays {
     return answer
   }
 
-  #isOver({ at }: Record): boolean {
+  #isOver({ at }: Replay): boolean {
     return this.#now().getTime() - Date.parse(at) >= LIFETIME_MS
   }
 

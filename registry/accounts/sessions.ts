@@ -2,6 +2,7 @@ import type { ChangeQueue } from '../change-queue.ts'
 import type { RegistryDatabase } from '../store.ts'
 import type { Secret } from '../secret.ts'
 import { digestOf, mintOpaque } from './opaque.ts'
+import { ACCOUNT_ROOMS } from './rooms.ts'
 import { commit, SmallRoom, type Change } from './small-room.ts'
 
 /** Somebody who logged in with a password. */
@@ -39,7 +40,7 @@ export class AdminSessions {
     this.#database = database
     this.#changes = changes
     this.#now = now
-    this.#room = new SmallRoom(database, 'admin-sessions')
+    this.#room = new SmallRoom(database, ACCOUNT_ROOMS.sessions)
   }
 
   open(): Promise<void> {

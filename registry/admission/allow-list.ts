@@ -32,7 +32,7 @@ export interface AllowListChange {
   readonly examples: { readonly added: readonly string[]; readonly removed: readonly string[] }
 }
 
-interface Current {
+export interface Current {
   readonly generation: number
   readonly entries: number
   readonly importedAt: string

@@ -39,6 +39,8 @@ export class Approvals {
   readonly #normalisation: Normalisation
   readonly #approvals
   #waiting = 0
+  /** Whether any was ever kept since the start, or before it: most registries have none. */
+  #isUsed = false
   readonly #changes = new ChangeQueue()
 
   constructor(level: StoreLevel, writes: StoreWrites, normalisation: Normalisation) {
@@ -51,7 +53,10 @@ export class Approvals {
   /** Resolves when reads can be answered. */
   async open(): Promise<void> {
     await keepOpen(this.#level, [this.#approvals])
-    for await (const { state } of this.#approvals.values()) if (state === 'waiting') this.#waiting++
+    for await (const { state } of this.#approvals.values()) {
+      this.#isUsed = true
+      if (state === 'waiting') this.#waiting++
+    }
   }
 
   get waiting(): number {
@@ -110,7 +115,7 @@ export class Approvals {
 
   /** The device has registered. When this is lost, an approval that serves nothing stays behind. */
   used(manufacturerId: string): void {
-    if (this.find(manufacturerId) === undefined) return
+    if (!this.#isUsed || this.find(manufacturerId) === undefined) return
     const forget = this.#changes.run(async () => {
       await this.#writes.write([{ type: 'del', sublevel: this.#approvals, key: this.#keyOf(manufacturerId) }])
     })
@@ -141,6 +146,7 @@ export class Approvals {
   }
 
   async #put(approvals: readonly Approval[]): Promise<void> {
+    this.#isUsed = true
     await this.#writes.write(
       approvals.map((value): WriteOperation => ({
         type: 'put',

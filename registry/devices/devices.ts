@@ -7,6 +7,7 @@ import type { Revocation } from '../revocation.ts'
 import type { WriteOperation } from '../../storage/index.ts'
 import type { DevicePage, DeviceSelection, RegistryStore } from '../store.ts'
 import { applied, checkChange, type DeviceChange } from './device-change.ts'
+import { DeviceCount } from './device-count.ts'
 import { LONGEST_OVERLAP_MS, Overlaps } from './overlaps.ts'
 
 export interface DevicesParts {
@@ -59,6 +60,7 @@ export class Devices {
   readonly #rotationOverlapMs: number
   readonly #now: () => Date
   readonly #overlaps: Overlaps
+  readonly #count: DeviceCount
 
   constructor(parts: DevicesParts) {
     const { store, credentials, changes, revoke, rotationOverlapMs, now } = parts
@@ -69,12 +71,18 @@ export class Devices {
     this.#revoke = revoke
     this.#rotationOverlapMs = rotationOverlapMs
     this.#now = now
+    this.#count = new DeviceCount(() => store.countDevices())
     this.#overlaps = new Overlaps(now, (accessKey) => this.#overlapEnded(accessKey))
   }
 
   /** In the order of registration, or of their manufacturer IDs when these are asked for. A page may hold fewer than asked for. */
   list(selection: DeviceSelection): Promise<DevicePage> {
     return this.#store.selectDevices(selection)
+  }
+
+  /** How many there are, or were a moment ago. */
+  count(): Promise<number> {
+    return this.#count.get()
   }
 
   get(idOrManufacturerId: string): Device {
@@ -87,6 +95,10 @@ export class Devices {
       throw new RegistryError('ERR_NOT_FOUND', `There is no device ${JSON.stringify(idOrManufacturerId)}.`)
     }
     return device
+  }
+
+  has(id: DeviceId): boolean {
+    return this.#store.findDevice(id) !== undefined
   }
 
   /** The access key of a device. */

@@ -1,5 +1,7 @@
 import type { Principal } from '../principal.ts'
 import { Signal } from '../signal.ts'
+import type { ReturnReason } from '../returns/index.ts'
+import type { JournalCaller } from './caller.ts'
 
 /** Why somebody was not let in. */
 export interface AttemptRefusal {
@@ -8,6 +10,8 @@ export interface AttemptRefusal {
   readonly reason?: string | undefined
   /** It was our fault, not the caller's. */
   readonly fault?: boolean
+  /** After which it was told to come again. */
+  readonly retryAfterSeconds?: number
 }
 
 export interface RegistrationAttempt {
@@ -20,6 +24,8 @@ export interface RegistrationAttempt {
   readonly token: unknown
   /** Of the device that was registered; undefined when it was refused. */
   readonly deviceId: string | undefined
+  /** Why a device that had credentials before was given others. */
+  readonly returned?: ReturnReason | undefined
   readonly refusal: AttemptRefusal | undefined
 }
 
@@ -35,6 +41,18 @@ export interface LoginAttempt {
   readonly refusal: AttemptRefusal | undefined
 }
 
+/** Somebody wanted to administer this, and was not let. */
+export interface AdminRefusal {
+  /** As he says himself; the name of an API token that does not hold is not known. */
+  readonly caller: JournalCaller
+  /** `login`: it is not believed who he is. `operation`: he may not do this. */
+  readonly kind: 'login' | 'operation'
+  /** Name of the operation that he asked for. */
+  readonly operation: string
+  readonly transport: 'http' | 'https'
+  readonly refusal: AttemptRefusal
+}
+
 export interface HandshakeFailure {
   readonly address: string
   readonly transport: 'tls' | 'https'
@@ -46,10 +64,12 @@ export class Attempts {
   readonly registrationEnded: Signal<RegistrationAttempt>
   readonly loginEnded: Signal<LoginAttempt>
   readonly handshakeFailed: Signal<HandshakeFailure>
+  readonly adminRefused: Signal<AdminRefusal>
 
   constructor(reportFault: (error: unknown) => void) {
     this.registrationEnded = new Signal(reportFault)
     this.loginEnded = new Signal(reportFault)
     this.handshakeFailed = new Signal(reportFault)
+    this.adminRefused = new Signal(reportFault)
   }
 }

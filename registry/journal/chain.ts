@@ -25,10 +25,14 @@ export function seal(
 
 /** @returns the hash of an entry that follows `previous`; undefined when it was not sealed so. */
 export function unsealed(text: string, previous: string): string | undefined {
+  const hash = statedHash(text)
+  return hash !== undefined && digest(previous, `${text.slice(0, -TAIL_LENGTH)}}`) === hash ? hash : undefined
+}
+
+/** @returns the hash that an entry says is its own; undefined when it is no entry. */
+export function statedHash(text: string): string | undefined {
   const end = text.length - TAIL_LENGTH
-  if (end < 0 || !text.startsWith(MARK, end)) return undefined
-  const hash = text.slice(end + MARK.length, -2)
-  return digest(previous, `${text.slice(0, end)}}`) === hash ? hash : undefined
+  return end >= 0 && text.startsWith(MARK, end) ? text.slice(end + MARK.length, -2) : undefined
 }
 
 /** @param text - one that this process read from its own store. */

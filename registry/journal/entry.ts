@@ -1,6 +1,7 @@
 import type { JournalCaller } from './caller.ts'
 
-export const JOURNAL_KINDS = ['registration', 'login', 'tls', 'operation', 'clone', 'journal'] as const
+/** `return`: a device that was registered and has other credentials now. */
+export const JOURNAL_KINDS = ['registration', 'return', 'login', 'tls', 'operation', 'clone', 'journal'] as const
 
 export type JournalKind = (typeof JOURNAL_KINDS)[number]
 
@@ -40,6 +41,10 @@ export interface JournalFacts {
   readonly caller?: JournalCaller | undefined
   readonly operation?: string | undefined
   readonly target?: string | undefined
+  /** When the next try may succeed, as whoever was refused was told. ISO 8601, UTC. */
+  readonly retryAt?: string | undefined
+  /** What else was asked, when that is no secret: the name of a command. */
+  readonly detail?: string | undefined
   /** How many are told of in this one entry, when it is not one. */
   readonly count?: number | undefined
   /** When the first of them happened. */

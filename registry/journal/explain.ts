@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Device } from '../device.ts'
+import { stateOf, type Device } from '../device.ts'
 import type { LoginThrottle } from '../login-throttle.ts'
 import type { RegistryStore } from '../store.ts'
 import type { JournalEntry } from './entry.ts'
@@ -61,15 +61,20 @@ export async function explain(subject: string, parts: ExplanationParts): Promise
 
   const names = [subject, device?.id, device?.manufacturerId, accessKey].filter((name) => name !== undefined)
   const entries = await about(parts.journal, names)
-  const lastRegistration = entries.find(({ kind }) => kind === 'registration')
+  const lastRegistration = entries.find(({ kind }) => kind === 'registration' || kind === 'return')
   const lastTlsFailure = await tlsFailureOf(subject, seen, entries, parts.journal)
   const lastConnect = lastConnectOf(seen, entries)
   const waitMs = accessKey === undefined ? 0 : throttle.waitMs(accessKey)
-  const throttledUntil = waitMs > 0 ? new Date(now.getTime() + waitMs).toISOString() : undefined
+  const guessesWaitUntil = waitMs > 0 ? new Date(now.getTime() + waitMs).toISOString() : undefined
+  const retryAt = lastRegistration?.retryAt
+  const registersAgainAt = retryAt !== undefined && Date.parse(retryAt) > now.getTime() ? retryAt : undefined
+  const throttledUntil = guessesWaitUntil ?? registersAgainAt
 
   const findings = [
     identityFinding(subject, device),
-    ...(throttledUntil === undefined ? [] : [throttleFinding(throttledUntil)]),
+    ...(guessesWaitUntil === undefined ? [] : [guessingFinding(guessesWaitUntil)]),
+    ...(registersAgainAt === undefined ? [] : [waitingFinding(registersAgainAt)]),
+    quarantineFinding(device),
     connectFinding(lastConnect),
     registrationFinding(lastRegistration, device),
     tlsFinding(lastTlsFailure, lastConnect),
@@ -119,7 +124,8 @@ function lastConnectOf(
   seen: Readonly<Sighting> | undefined,
   entries: readonly JournalEntry[],
 ): LastConnect | undefined {
-  const refused = entries.find(({ kind }) => kind === 'login')
+  // One to the admin API is no CONNECT.
+  const refused = entries.find(({ kind, caller }) => kind === 'login' && caller === undefined)
   const acceptedAt = seen?.loggedIn === true ? new Date(seen.at).toISOString() : undefined
   if (seen !== undefined && acceptedAt !== undefined && (refused === undefined || refused.at < acceptedAt)) {
     return { at: acceptedAt, address: seen.address, transport: seen.transport, accepted: true }
@@ -150,9 +156,22 @@ function identityFinding(subject: string, device: Device | undefined): Finding {
   return { check: 'device', verdict: 'blocks', text }
 }
 
-const throttleFinding = (until: string): Finding => ({
+const guessingFinding = (until: string): Finding => ({
   check: 'throttle',
   verdict: 'warns',
   text: `Wrong secrets were tried with its access key; the next try waits until ${until}.`,
   at: until,
 })
+
+const waitingFinding = (until: string): Finding => ({
+  check: 'throttle',
+  verdict: 'warns',
+  text: `It was told to come again for its registration; it need not before ${until}.`,
+  at: until,
+})
+
+function quarantineFinding(device: Device | undefined): Finding | undefined {
+  if (device === undefined || stateOf(device) !== 'quarantined') return undefined
+  const text = 'The device is quarantined: it may log in and hear its commands; whatever else it asks for is refused.'
+  return { check: 'quarantine', verdict: 'warns', text }
+}

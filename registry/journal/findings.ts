@@ -2,9 +2,11 @@ import type { Device } from '../device.ts'
 import type { JournalEntry } from './entry.ts'
 import type { LastConnect } from './explain.ts'
 
+export const CHECKS = ['device', 'quarantine', 'throttle', 'connect', 'registration', 'tls', 'clock', 'clone'] as const
+
 /** What one check has shown. `blocks`: it alone keeps the subject out. */
 export interface Finding {
-  readonly check: 'device' | 'throttle' | 'connect' | 'registration' | 'tls' | 'clock' | 'clone'
+  readonly check: (typeof CHECKS)[number]
   readonly verdict: 'blocks' | 'warns' | 'fine'
   readonly text: string
   /** ISO 8601, UTC. */
@@ -26,8 +28,16 @@ export function connectFinding(last: LastConnect | undefined): Finding {
 /** What helps against each refusal; the code alone speaks for the others. */
 const REGISTRATION_ADVICE: Readonly<Record<string, string>> = {
   ERR_DEVICE_ALREADY_REGISTERED:
-    'it is registered already. If it lost its credentials, delete the device, or rotate its secret and flash the new one',
+    'it is registered already. If it lost its credentials: mooring device readmit; or rotate its secret and flash the new one',
   ERR_REGISTRATION_TOKEN_INVALID: 'its registration token does not hold',
+  ERR_TOKEN_REVOKED: 'its registration token was revoked; give it another one',
+  ERR_TOKEN_EXHAUSTED: 'the registrations of its token are used up: mooring token limit gives it more',
+  ERR_TOKEN_NOT_FOR_DEVICE: 'its registration token is for other manufacturer IDs, or for other networks',
+  ERR_RATE_LIMITED: 'it, or devices with its token, register too often; it may try again',
+  ERR_NOT_IN_ALLOW_LIST: 'its manufacturer ID is not expected: mooring allow add',
+  ERR_APPROVAL_PENDING: 'it waits for an operator: mooring approval list',
+  ERR_REGISTRATION_REFUSED: 'an operator or the webhook refused it',
+  ERR_ADMISSION_UNDECIDED: 'the webhook could not be asked; it may try again',
   ERR_MANUFACTURER_ID_MISSING: 'it sent no manufacturer ID, or one that cannot be used',
   ERR_BUSY: 'the server was overloaded; it may try again',
   ERR_STORE_UNAVAILABLE: 'the store could not be written; it may try again',
@@ -35,7 +45,11 @@ const REGISTRATION_ADVICE: Readonly<Record<string, string>> = {
 
 export function registrationFinding(last: JournalEntry | undefined, device: Device | undefined): Finding | undefined {
   if (last === undefined) return undefined
-  const { at, address = 'an unknown address', result, code = '', reason } = last
+  const { at, address = 'an unknown address', kind, result, code = '', reason } = last
+  if (kind === 'return') {
+    const text = `It came back from ${address} (${reason}), and has other credentials since.`
+    return { check: 'registration', verdict: 'fine', text, at }
+  }
   if (result === 'accepted') {
     return { check: 'registration', verdict: 'fine', text: `It registered from ${address}.`, at }
   }

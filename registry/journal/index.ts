@@ -11,6 +11,7 @@ import { Watch } from './watch.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 export * from './attempts.ts'
+export { JournalAudit } from './audit.ts'
 export type { JournalCaller } from './caller.ts'
 export {
   JOURNAL_KINDS,
@@ -22,7 +23,7 @@ export {
   type JournalResult,
 } from './entry.ts'
 export type { Explanation, LastConnect } from './explain.ts'
-export type { Finding } from './findings.ts'
+export { CHECKS, type Finding } from './findings.ts'
 export { JOURNAL_DEFAULTS, type Journal, type JournalLimits, type JournalPage, type JournalVerdict } from './journal.ts'
 
 /** The journal with those who write into it and those who read in it. */
@@ -42,12 +43,13 @@ export async function openJournal(
     readonly limits?: JournalLimits | undefined
     readonly log: Log
     readonly now: () => Date
+    readonly elapsedMs: () => number
   },
 ): Promise<JournalRoom> {
-  const { store, throttle, limits = JOURNAL_DEFAULTS, log, now } = parts
+  const { store, throttle, limits = JOURNAL_DEFAULTS, log, now, elapsedMs } = parts
   const entries = new JournalStore(database)
   await entries.open()
-  const journal = new Journal({ store: entries, limits, log, now })
+  const journal = new Journal({ store: entries, limits, log, now, elapsedMs })
   await recover(journal, store)
   const repeats = new Repeats(journal, now)
   const whereabouts = new Whereabouts()

@@ -6,6 +6,8 @@ export interface JournalDatabase {
   readonly writer: Pick<Writer, 'write'>
 }
 
+export const JOURNAL_ROOMS = { entries: 'journal', meta: 'journal-meta' } as const
+
 /** The last entry, and how much is kept. */
 export interface Head {
   readonly seq: number
@@ -51,8 +53,8 @@ export class JournalStore {
   constructor({ level, writer }: JournalDatabase) {
     this.#level = level
     this.#writer = writer
-    this.#entries = level.sublevel('journal')
-    this.#meta = level.sublevel<string, Head | Anchor>('journal-meta', { valueEncoding: 'json' })
+    this.#entries = level.sublevel(JOURNAL_ROOMS.entries)
+    this.#meta = level.sublevel<string, Head | Anchor>(JOURNAL_ROOMS.meta, { valueEncoding: 'json' })
   }
 
   /** Resolves when reads can be answered. */
@@ -110,7 +112,7 @@ export class JournalStore {
 }
 
 /** Of one length, so that their order as texts is that of the numbers. */
-const keyOf = (seq: number): string => String(seq).padStart(KEY_BYTES, '0')
+export const keyOf = (seq: number): string => String(seq).padStart(KEY_BYTES, '0')
 
 const pagesOf = (iterator: { nextv(size: number): Promise<string[]>; close(): Promise<void> }): Pages => ({
   async next(size) {

@@ -2,6 +2,7 @@ import type { Log } from '../log.ts'
 import { entryOf, seal, unsealed } from './chain.ts'
 import { matches, mayMatch, type JournalEntry, type JournalFacts, type JournalFilter } from './entry.ts'
 import { sizeOf, type Anchor, type Head, type JournalStore, type Pages } from './journal-store.ts'
+import { Steadiness } from './steadiness.ts'
 
 export interface JournalLimits {
   /** Entries that are older are removed. */
@@ -32,6 +33,8 @@ export interface JournalParts {
   readonly limits: JournalLimits
   readonly log: Log
   readonly now: () => Date
+  /** Milliseconds of a clock that never goes back. */
+  readonly elapsedMs: () => number
 }
 
 interface Pending {
@@ -67,6 +70,8 @@ export class Journal {
   readonly #limits: JournalLimits
   readonly #log: Log
   readonly #now: () => Date
+  readonly #elapsedMs: () => number
+  readonly #steadiness: Steadiness
   readonly #wasClosed: boolean
   #pending: Pending[] = []
   /** Since the last write that went through. */
@@ -78,11 +83,13 @@ export class Journal {
   #failing = false
   #prunedAt = -Infinity
 
-  constructor({ store, limits, log, now }: JournalParts) {
+  constructor({ store, limits, log, now, elapsedMs }: JournalParts) {
     this.#store = store
     this.#limits = limits
     this.#log = log
     this.#now = now
+    this.#elapsedMs = elapsedMs
+    this.#steadiness = new Steadiness(now, elapsedMs)
     this.#wasClosed = store.head().closed
   }
 
@@ -226,28 +233,37 @@ export class Journal {
   async #prune(): Promise<void> {
     const { maxAgeMs, maxBytes } = this.#limits
     const isFull = this.#store.head().bytes > maxBytes
-    if (!isFull && performance.now() - this.#prunedAt < PRUNE_EVERY_MS) return
-    this.#prunedAt = performance.now()
-    const oldest = new Date(this.#now().getTime() - maxAgeMs).toISOString()
+    const elapsed = this.#elapsedMs()
+    if (!isFull && elapsed - this.#prunedAt < PRUNE_EVERY_MS) return
+    this.#prunedAt = elapsed
+    const now = this.#now()
+    const oldest = this.#steadiness.isSteady() ? new Date(now.getTime() - maxAgeMs) : new Date(0)
+    const ages = { oldest: oldest.toISOString(), newest: now.toISOString() }
     const most = isFull ? maxBytes * KEPT_WHEN_FULL : maxBytes
-    while (await this.#removeSome(oldest, most)) await new Promise(setImmediate)
+    while (await this.#removeSome(ages, most)) await new Promise(setImmediate)
   }
 
-  /** @returns whether there may be more to remove. */
-  async #removeSome(oldest: string, mostBytes: number): Promise<boolean> {
+  /**
+   * An entry from the future was made before the clock was set back, and is as old as what follows it.
+   *
+   * @returns whether there may be more to remove.
+   */
+  async #removeSome(ages: { oldest: string; newest: string }, mostBytes: number): Promise<boolean> {
     const pages = this.#store.after(this.#store.anchor().seq)
     const texts = await pages.next(MAX_ENTRIES_PER_WRITE)
     await pages.close()
     let { bytes } = this.#store.head()
-    let last: Anchor | undefined
+    let last: (Anchor & { readonly bytes: number }) | undefined
     for (const text of texts) {
       const { seq, at, hash } = entryOf(text)
-      if (bytes <= mostBytes && at >= oldest) break
+      const isTooMuch = bytes > mostBytes
+      if (!isTooMuch && at >= ages.oldest && at <= ages.newest) break
       bytes -= sizeOf(text)
-      last = { seq, hash }
+      if (isTooMuch || at < ages.oldest) last = { seq, hash, bytes }
     }
     if (last === undefined) return false
-    await this.#store.remove(last, { ...this.#store.head(), bytes })
+    const { bytes: left, ...anchor } = last
+    await this.#store.remove(anchor, { ...this.#store.head(), bytes: left })
     return last.seq === entryOf(texts.at(-1)!).seq
   }
 }

@@ -1,6 +1,13 @@
 import type { Log } from '../log.ts'
 import type { RegistryStore } from '../store.ts'
-import type { Attempts, HandshakeFailure, LoginAttempt, RegistrationAttempt } from './attempts.ts'
+import type {
+  AdminRefusal,
+  Attempts,
+  AttemptRefusal,
+  HandshakeFailure,
+  LoginAttempt,
+  RegistrationAttempt,
+} from './attempts.ts'
 import { bounded, type JournalFacts } from './entry.ts'
 import type { Journal } from './journal.ts'
 import type { Repeats } from './repeats.ts'
@@ -28,18 +35,20 @@ export class Watch {
     this.#parts = parts
   }
 
-  listenTo({ registrationEnded, loginEnded, handshakeFailed }: Attempts): void {
+  listenTo({ registrationEnded, loginEnded, handshakeFailed, adminRefused }: Attempts): void {
     registrationEnded.on((attempt) => this.#registrationEnded(attempt))
     loginEnded.on((attempt) => this.#loginEnded(attempt))
     handshakeFailed.on((failure) => this.#handshakeFailed(failure))
+    adminRefused.on((refused) => this.#adminRefused(refused))
   }
 
   #registrationEnded(attempt: RegistrationAttempt): void {
     if (attempt.deviceId === undefined) return this.#registrationRefused(attempt)
-    const { deviceId, manufacturerId, address, transport, latencyMs } = attempt
+    const { deviceId, manufacturerId, address, transport, latencyMs, returned } = attempt
     const tokenId = this.#claims.of(attempt.token).tokenId ?? NO_TOKEN_ID
     const facts = { deviceId, manufacturerId, tokenId, address, transport, latencyMs: rounded(latencyMs) }
-    this.#parts.journal.record({ kind: 'registration', result: 'accepted', ...facts })
+    if (returned === undefined) this.#parts.journal.record({ kind: 'registration', result: 'accepted', ...facts })
+    else this.#parts.journal.record({ kind: 'return', result: 'accepted', reason: returned, ...facts })
     this.#registeredAt(deviceId, attempt)
   }
 
@@ -59,6 +68,7 @@ export class Watch {
         address,
         transport,
         latencyMs: rounded(latencyMs),
+        ...this.#retryAt(refusal),
       }
     })
     // Its token held, so it is a device of ours or one that was copied.
@@ -105,6 +115,30 @@ export class Watch {
     this.#parts.repeats.tell(`tls ${address} ${transport} ${reason}`, () => {
       return { kind: 'tls', result: 'failed', reason: bounded(reason), address, transport }
     })
+  }
+
+  #adminRefused({ caller, kind, operation, transport, refusal }: AdminRefusal): void {
+    const { code, reason } = refusal
+    const name = bounded(caller.name ?? '')
+    this.#parts.repeats.tell(`admin ${operation} ${code} ${caller.kind} ${name} ${caller.address}`, () => {
+      return {
+        kind,
+        result: 'refused',
+        code,
+        reason,
+        address: caller.address,
+        transport,
+        caller: { ...caller, ...(name === '' ? {} : { name }) },
+        operation,
+        ...this.#retryAt(refusal),
+      }
+    })
+  }
+
+  #retryAt(refusal: AttemptRefusal | undefined): Pick<JournalFacts, 'retryAt'> {
+    const { retryAfterSeconds: seconds } = refusal ?? {}
+    if (seconds === undefined) return {}
+    return { retryAt: new Date(this.#parts.now().getTime() + seconds * 1000).toISOString() }
   }
 
   #suspect(deviceId: string, suspicion: Suspicion): void {

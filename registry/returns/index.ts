@@ -1,1 +1,2 @@
+export { ReturnsAudit } from './audit.ts'
 export { Returns, type ReturnReason } from './returns.ts'

@@ -10,11 +10,17 @@ const MOST_REMEMBERED = 10_000
 export class ReturnPace {
   /** The theoretical arrival time of the generic cell rate algorithm. Source: ITU-T I.371 annex A. */
   readonly #arrivals = new Map<string, number>()
+  readonly #elapsedMs: () => number
+
+  /** @param elapsedMs - of a clock that never goes back. */
+  constructor(elapsedMs: () => number) {
+    this.#elapsedMs = elapsedMs
+  }
 
   /** @throws {RegistryError} `ERR_RATE_LIMITED`; nothing is then counted. */
-  take(deviceId: string, now: Date): void {
-    const at = now.getTime()
-    const arrival = Math.max(at, this.#arrivals.get(deviceId) ?? 0)
+  take(deviceId: string): void {
+    const at = this.#elapsedMs()
+    const arrival = Math.max(at, this.#arrivals.get(deviceId) ?? at)
     const waitMs = arrival - (BURST - 1) * INTERVAL_MS - at
     if (waitMs > 0) {
       throw new RegistryError('ERR_RATE_LIMITED', 'This device registers too often. Try again later.', {

@@ -5,9 +5,11 @@ import { keepOpen, readNow, type StoreLevel, type WriteOperation } from '../../s
 import { ReturnPace } from './pace.ts'
 
 /** Why a device that is registered may register again: its policy, or the window that an operator opened. */
-export type ReturnReason = Exclude<ComingBack, 'never'> | 'window'
+export type ReturnReason = Exclude<ComingBack, 'never'>
 
-interface ReturnRecord {
+export const RETURNS_ROOM = 'may-return'
+
+export interface ReturnRecord {
   /** It has not logged in yet with what it was given last. */
   readonly provisional: boolean
   /** End of the window that an operator opened. ISO 8601, UTC. */
@@ -24,12 +26,14 @@ export class Returns {
   readonly #level: StoreLevel
   readonly #writes: StoreWrites
   readonly #records
-  readonly #pace = new ReturnPace()
+  readonly #pace: ReturnPace
 
-  constructor(level: StoreLevel, writes: StoreWrites) {
+  /** @param elapsedMs - of a clock that never goes back. */
+  constructor(level: StoreLevel, writes: StoreWrites, elapsedMs: () => number) {
+    this.#pace = new ReturnPace(elapsedMs)
     this.#level = level
     this.#writes = writes
-    this.#records = level.sublevel<string, ReturnRecord>('may-return', { valueEncoding: 'json' })
+    this.#records = level.sublevel<string, ReturnRecord>(RETURNS_ROOM, { valueEncoding: 'json' })
   }
 
   /** Resolves when reads can be answered. */
@@ -49,8 +53,8 @@ export class Returns {
   }
 
   /** @throws {RegistryError} `ERR_RATE_LIMITED`. */
-  takePace(id: DeviceId, now: Date): void {
-    this.#pace.take(id, now)
+  takePace(id: DeviceId): void {
+    this.#pace.take(id)
   }
 
   /** For the batch that makes a device: its credentials are provisional where its token says so. */

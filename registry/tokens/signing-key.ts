@@ -35,20 +35,22 @@ export const MIN_SIGNING_SECRET_BYTES = 32
 
 /** A key that did not exist before. */
 export async function mintSigningKey(algorithm: SigningAlgorithm, now: Date): Promise<SigningKeyRecord> {
-  return {
-    kid: `key_${randomBytes(8).toString('hex')}`,
-    algorithm,
-    createdAt: now.toISOString(),
-    state: 'active',
-    jwk: await mintJwk(algorithm),
-  }
+  if (algorithm === 'HS256') return mintSecretKey(now)
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
+  return newKey(algorithm, await exportJWK(privateKey), now)
 }
 
-async function mintJwk(algorithm: SigningAlgorithm): Promise<JWK> {
-  if (algorithm === 'HS256') return { kty: 'oct', k: randomBytes(MIN_SIGNING_SECRET_BYTES).toString('base64url') }
-  const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
-  return await exportJWK(privateKey)
-}
+/** One of HS256. */
+export const mintSecretKey = (now: Date): SigningKeyRecord =>
+  newKey('HS256', { kty: 'oct', k: randomBytes(MIN_SIGNING_SECRET_BYTES).toString('base64url') }, now)
+
+const newKey = (algorithm: SigningAlgorithm, jwk: JWK, now: Date): SigningKeyRecord => ({
+  kid: `key_${randomBytes(8).toString('hex')}`,
+  algorithm,
+  createdAt: now.toISOString(),
+  state: 'active',
+  jwk,
+})
 
 /** Imported once: jose is twice as fast with a CryptoKey as with bytes. */
 export async function importSigningKey(record: SigningKeyRecord): Promise<SigningKey | undefined> {

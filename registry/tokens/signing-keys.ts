@@ -17,6 +17,8 @@ import {
   type SigningKeyRecord,
 } from './signing-key.ts'
 
+export const SIGNING_KEYS_ROOM = 'signing-keys'
+
 /** A key without what makes it one. */
 export type SigningKeySummary = Omit<SigningKeyRecord, 'jwk'>
 
@@ -40,7 +42,7 @@ export class SigningKeys {
     this.#level = level
     this.#writes = writes
     this.#now = now
-    this.#records = level.sublevel<string, SigningKeyRecord>('signing-keys', { valueEncoding: 'json' })
+    this.#records = level.sublevel<string, SigningKeyRecord>(SIGNING_KEYS_ROOM, { valueEncoding: 'json' })
   }
 
   /**

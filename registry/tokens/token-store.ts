@@ -12,6 +12,11 @@ export interface TokenDevice {
   readonly address: string
 }
 
+export const TOKEN_ROOMS = { tokens: 'tokens', uses: 'token-devices' } as const
+
+/** Under which it is kept that a token made a device. */
+export const useKey = (tokenId: string, deviceId: DeviceId): string => `${tokenId}/${deviceId}`
+
 const AT_ONCE = 10_000
 
 /**
@@ -29,8 +34,8 @@ export class TokenStore {
   constructor(level: StoreLevel, writes: StoreWrites) {
     this.#level = level
     this.#writes = writes
-    this.#tokens = level.sublevel<string, TokenRecord>('tokens', { valueEncoding: 'json' })
-    this.#devices = level.sublevel('token-devices')
+    this.#tokens = level.sublevel<string, TokenRecord>(TOKEN_ROOMS.tokens, { valueEncoding: 'json' })
+    this.#devices = level.sublevel(TOKEN_ROOMS.uses)
   }
 
   /** Resolves with all records when reads can be answered. */
@@ -47,12 +52,12 @@ export class TokenStore {
 
   /** A use of the token, to be written with its device. */
   use(tokenId: string, deviceId: DeviceId, address: string): WriteOperation {
-    return { type: 'put', sublevel: this.#devices, key: `${tokenId}/${deviceId}`, value: address }
+    return { type: 'put', sublevel: this.#devices, key: useKey(tokenId, deviceId), value: address }
   }
 
   /** The use never was. */
   unuse(tokenId: string, deviceId: DeviceId): WriteOperation {
-    return { type: 'del', sublevel: this.#devices, key: `${tokenId}/${deviceId}` }
+    return { type: 'del', sublevel: this.#devices, key: useKey(tokenId, deviceId) }
   }
 
   /** The devices that a token made, deleted ones too, in the order they registered. */

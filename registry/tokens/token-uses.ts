@@ -38,14 +38,22 @@ export class TokenUses {
   readonly #store: TokenStore
   readonly #settleUnsure: () => Promise<void>
   readonly #now: () => Date
+  readonly #elapsedMs: () => number
   readonly #accounts = new Map<string, Promise<Account>>()
   readonly #refusals = new Map<string, Refusals>()
 
-  /** @param settleUnsure - takes out what failed writes may have left; the uses of these are then given back. */
-  constructor(store: TokenStore, settleUnsure: () => Promise<void>, now: () => Date) {
-    this.#store = store
-    this.#settleUnsure = settleUnsure
-    this.#now = now
+  constructor(parts: {
+    readonly store: TokenStore
+    /** Takes out what failed writes may have left; the uses of these are then given back. */
+    readonly settleUnsure: () => Promise<void>
+    readonly now: () => Date
+    /** Of a clock that never goes back. */
+    readonly elapsedMs: () => number
+  }) {
+    this.#store = parts.store
+    this.#settleUnsure = parts.settleUnsure
+    this.#now = parts.now
+    this.#elapsedMs = parts.elapsedMs
   }
 
   /**
@@ -62,18 +70,19 @@ export class TokenUses {
         cause: new Error(`its ${maxRegistrations} registrations are used up`),
       })
     }
-    if (account.lastHour.count(now) >= registrationsPerHour) {
+    const elapsed = this.#elapsedMs()
+    if (account.lastHour.count(elapsed) >= registrationsPerHour) {
       throw new RegistryError('ERR_RATE_LIMITED', 'Too many registrations with this token. Try again later.', {
-        retryAfterSeconds: account.lastHour.secondsToNext(now),
+        retryAfterSeconds: account.lastHour.secondsToNext(elapsed),
       })
     }
-    return this.#take(id, account, now)
+    return this.#take(id, account, now, elapsed)
   }
 
-  #take(id: string, account: Account, now: Date): TokenUse {
+  #take(id: string, account: Account, now: Date, elapsed: number): TokenUse {
     const before = account.lastUsedAt
     account.uses++
-    account.lastHour.add(now)
+    account.lastHour.add(elapsed)
     account.lastUsedAt = now
     return {
       operationsFor: (deviceId, address) => ({
@@ -82,7 +91,7 @@ export class TokenUses {
       }),
       giveBack: () => {
         account.uses--
-        account.lastHour.remove(now)
+        account.lastHour.remove(elapsed)
         if (account.lastUsedAt === now) account.lastUsedAt = before
       },
     }
@@ -115,11 +124,14 @@ export class TokenUses {
   async #count(tokenId: string): Promise<Account> {
     const account: Account = { uses: 0, lastUsedAt: undefined, lastHour: new HourlyWindow() }
     try {
-      const lately = this.#now().getTime() - LATELY_MS
+      const now = this.#now().getTime()
+      const elapsed = this.#elapsedMs()
       for await (const { at } of this.#store.devicesOf(tokenId)) {
         account.uses++
         account.lastUsedAt = at
-        if (at.getTime() > lately) account.lastHour.add(at)
+        // One from the future was made before the clock was set back: it counts as made now.
+        const ageMs = Math.max(now - at.getTime(), 0)
+        if (ageMs < LATELY_MS) account.lastHour.add(elapsed - ageMs)
       }
       return account
     } catch (cause) {

@@ -6,10 +6,10 @@ import { networkProblem } from '../networks.ts'
 
 /**
  * Whether a device that is registered may register again under its manufacturer ID: `never`; as long as it has not logged
- * in with what it was given (`until-first-use`, the answer may have been lost); or each time (`always-rotate`). Whatever
- * the policy, an operator can open a window for a device.
+ * in with what it was given (`until-first-use`, the answer may have been lost); while an operator has opened a `window` for
+ * it, which he can whatever the policy is; or each time (`always-rotate`).
  */
-export const COMING_BACK = ['never', 'until-first-use', 'always-rotate'] as const
+export const COMING_BACK = ['never', 'until-first-use', 'window', 'always-rotate'] as const
 
 export type ComingBack = (typeof COMING_BACK)[number]
 

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import type { RegistrationMode } from '../admission/index.ts'
 import type { Tag } from '../device.ts'
 import { RegistryError } from '../errors.ts'
+import { normalised, type Normalisation } from '../manufacturer-id.ts'
 import type { Recipe } from '../recipe.ts'
 import { MAX_TOKEN_BYTES, type RegistrationTokens, type TokenClaims } from '../registration-token.ts'
 import { globMatches } from './glob.ts'
@@ -31,6 +32,8 @@ export interface TokensParts {
   readonly recipe: Recipe
   /** Those that a token can name. */
   readonly recipes: readonly Recipe[]
+  /** How manufacturer IDs are compared. */
+  readonly normalisation: Normalisation
   readonly now: () => Date
 }
 
@@ -110,10 +113,9 @@ export class Tokens {
     })
   }
 
-  /** In the order they were made. */
-  async list(): Promise<TokenReport[]> {
-    const records = [...this.#records.values()].toSorted((one, other) => one.createdAt.localeCompare(other.createdAt))
-    return await Promise.all(records.map((record) => this.#report(record)))
+  /** In no order; what became of each costs more to say, and is asked with {@link get}. */
+  get records(): TokenRecord[] {
+    return [...this.#records.values()]
   }
 
   /** @throws {RegistryError} `ERR_NOT_FOUND`. */
@@ -162,7 +164,7 @@ export class Tokens {
     const { token, manufacturerId, address, now } = shown
     const record = this.#recordOf(await this.#verified(token, now))
     try {
-      checkScope(record, manufacturerId, address)
+      checkScope(record, [manufacturerId, normalised(manufacturerId, this.#parts.normalisation)], address)
     } catch (error) {
       throw this.#counted(record.id, error, now)
     }
@@ -280,14 +282,15 @@ function checkNotRevoked({ id, revokedAt }: TokenRecord): void {
   if (revokedAt !== undefined) throw refusal('ERR_TOKEN_REVOKED', `${id} was revoked at ${revokedAt}`)
 }
 
-function checkScope(record: TokenRecord, manufacturerId: string, address: string): void {
+/** @param names - the manufacturer ID, in every form in which it can be meant. */
+function checkScope(record: TokenRecord, names: readonly string[], address: string): void {
   checkNotRevoked(record)
   const { id, networks, manufacturerIds } = record
   if (networks !== undefined && networks.length > 0 && !liesIn(networks, address)) {
     throw refusal('ERR_TOKEN_NOT_FOR_DEVICE', `${id} holds in ${networks.join(', ')} only`)
   }
   if (manufacturerIds !== undefined && manufacturerIds.length > 0) {
-    if (manufacturerIds.some((glob) => globMatches(glob, manufacturerId))) return
+    if (manufacturerIds.some((glob) => names.some((name) => globMatches(glob, name)))) return
     throw refusal('ERR_TOKEN_NOT_FOR_DEVICE', `${id} is for the manufacturer IDs ${manufacturerIds.join(', ')} only`)
   }
 }

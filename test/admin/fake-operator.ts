@@ -1,4 +1,11 @@
-import type { BackupSummary, Operator, ServerStatus, SigningKeyAnswer, TokenSummary } from '../../admin/index.ts'
+import type {
+  BackupSummary,
+  Operator,
+  RunningServer,
+  ServerStatus,
+  SigningKeyAnswer,
+  TokenSummary,
+} from '../../admin/index.ts'
 import { operatorOf } from '../../admin/operator.ts'
 import { RegistryError, type Device, type JournalEntry } from '../../registry/index.ts'
 
@@ -23,6 +30,20 @@ export const A_STATUS: ServerStatus = {
   data: '/data',
   connectedClients: 12,
   listeners: { mqtt: '127.0.0.1:1883', http: '127.0.0.1:8080' },
+}
+
+export const A_RUNNING_SERVER: RunningServer = {
+  facts: async () => ({
+    topicRoot: 'losant',
+    registrationsOfDay: { accepted: 3, refused: 4 },
+    messages: { received: 5, sent: 6, dropped: 7 },
+    disk: { storeBytes: 8, freeBytes: 9, totalBytes: 10 },
+    certificate: undefined,
+    checks: [{ check: 'listen', state: 'warning', text: 'this machine only', hint: 'open it' }],
+  }),
+  historyOf: () => ({ times: [], connected: [], messagesIn: [], messagesOut: [], registrations: [], refused: [] }),
+  settings: () => [{ path: 'log.level', value: 'info', source: 'default' }],
+  sendCommand: async (deviceId) => ({ topic: `losant/${deviceId}/command`, sent: 1, queued: 0, device: 'sent' }),
 }
 
 export const A_BACKUP: BackupSummary = {

@@ -65,7 +65,7 @@ test('a service key shows its secret once, and its hash never', async (t) => {
   const { operator } = await anOperator(t)
   const created = await operator.createServiceKey({ name: 'dashboard', rules: { subscribe: ['losant/+/state'] } })
   assert.match(created.accessSecret, /^[0-9a-f]{64}$/)
-  const { keys } = await operator.listServiceKeys()
+  const { keys } = await operator.listServiceKeys({ limit: 10 })
   assert.deepEqual(
     keys.map(({ createdAt: _createdAt, ...key }) => key),
     [
@@ -79,7 +79,7 @@ test('a service key shows its secret once, and its hash never', async (t) => {
   )
   assert.doesNotMatch(JSON.stringify(keys), /argon2|secret/i)
   assert.deepEqual(await operator.deleteServiceKey({ key: 'dashboard' }), { deleted: 'dashboard' })
-  assert.deepEqual(await operator.listServiceKeys(), { keys: [] })
+  assert.deepEqual(await operator.listServiceKeys({ limit: 10 }), { keys: [] })
 })
 
 test('devices come in pages, and the last page says so', async (t) => {
@@ -139,3 +139,32 @@ test('a shell chooses where a backup goes', async (t) => {
   const { operator } = await anOperator(t)
   assert.equal((await operator.createBackup({ to: '/elsewhere' })).file, '/elsewhere')
 })
+
+test('tokens, service keys, accounts and API tokens come in pages that hold each once', async (t) => {
+  const { operator } = await anOperator(t)
+  for (const name of ['c', 'a', 'd', 'b']) {
+    await operator.createToken({ ...URLS, name })
+    await operator.createServiceKey({ name, rules: {} })
+    await operator.createAccount({ name, password: 'correct horse battery', role: 'viewer' })
+    await operator.createApiToken({ name, role: 'viewer', scopes: ['*'] })
+  }
+  type Page = { readonly limit: number; readonly after?: string }
+  const lists: Record<string, (page: Page) => Promise<{ names: string[]; next?: string | undefined }>> = {
+    tokens: async (page) => namesOf('tokens', await operator.listTokens(page)),
+    keys: async (page) => namesOf('keys', await operator.listServiceKeys(page)),
+    accounts: async (page) => namesOf('accounts', await operator.listAccounts(page)),
+    apiTokens: async (page) => namesOf('apiTokens', await operator.listApiTokens(page)),
+  }
+  for (const [list, ask] of Object.entries(lists)) {
+    const first = await ask({ limit: 3 })
+    const second = await ask({ limit: 3, after: first.next ?? '' })
+    assert.equal(first.names.length, 3, list)
+    assert.equal(second.next, undefined, list)
+    const expected = list === 'tokens' ? ['legacy', 'a', 'b', 'c', 'd'] : ['a', 'b', 'c', 'd']
+    assert.deepEqual([...first.names, ...second.names].toSorted(), expected.toSorted(), list)
+  }
+})
+
+function namesOf<K extends string>(list: K, answer: Record<K, readonly { name: string }[]> & { next?: string }) {
+  return { names: answer[list].map(({ name }) => name), next: answer.next }
+}

@@ -147,7 +147,7 @@ test('every command gives the answer of the operator behind it', async (t) => {
   const device = { device: 'A1-0001' }
   const asked: ((operator: Operator) => Promise<unknown>)[] = [
     (operator) => operator.createToken({ url: 'u', mqtt: 'm', expiresInSeconds: 60, extra: { line: '3' } }),
-    (operator) => operator.listTokens(),
+    (operator) => operator.listTokens({ limit: 10 }),
     (operator) => operator.getToken({ token: 'tok_0123456789abcdef' }),
     (operator) => operator.limitToken({ token: 'line-3', maxRegistrations: null }),
     (operator) => operator.revokeToken({ token: 'line-3' }),
@@ -157,7 +157,7 @@ test('every command gives the answer of the operator behind it', async (t) => {
     (operator) => operator.retireSigningKey({ kid: 'shared' }),
     (operator) => operator.verifyToken({ token: 'a.b.c' }),
     (operator) => operator.createServiceKey({ name: 'x', rules: { deny: ['#'] } }),
-    (operator) => operator.listServiceKeys(),
+    (operator) => operator.listServiceKeys({ limit: 10 }),
     (operator) => operator.deleteServiceKey({ key: 'dashboard' }),
     (operator) => operator.listDevices({ limit: 1, after: 'x' }),
     (operator) => operator.getDevice(device),

@@ -240,6 +240,17 @@ describe('silent connections', PATIENCE, () => {
     assert.equal(refusals(desk, 'silent'), 2)
   })
 
+  test('are given less time when those who wait would fill their places several times over', async (t) => {
+    const desk = aDesk(t, { notLoggedIn: 2, perAddress: 100 })
+    desk.fleet(20, '10.6.6.6')
+    const started = performance.now()
+    const device = desk.arrive('10.6.6.6')
+    await until(() => device.ticket !== undefined)
+    const tookMs = performance.now() - started
+    // Ten generations of two stand before it, a quarter of a second each.
+    assert.ok(tookMs >= 2_000 && tookMs < 8_000, `${tookMs} ms`)
+  })
+
   test('stay as long as nobody waits', async (t) => {
     const desk = aDesk(t, { notLoggedIn: 2 })
     const silent = desk.fleet(2, '10.6.6.6')
@@ -251,10 +262,12 @@ describe('silent connections', PATIENCE, () => {
   test('also make room under the cap on connections', async (t) => {
     const desk = aDesk(t, { connections: 2, notLoggedIn: 2 })
     const silent = desk.fleet(2, '10.6.6.6')
-    const started = performance.now()
-    await until(() => performance.now() - started > 1_200)
-    const device = desk.arrive('10.0.0.1')
-    await until(() => device.ticket !== undefined)
+    // On a busy machine patience lasts longer than a second of the clock: whoever comes before its end is turned away.
+    let device = desk.arrive('10.0.0.1')
+    await until(() => {
+      if (device.destroyed) device = desk.arrive('10.0.0.1')
+      return device.ticket !== undefined
+    })
     assert.deepEqual(
       silent.map((one) => one.destroyed),
       [true, false],

@@ -21,33 +21,27 @@ const cases: readonly {
 
 for (const { topic, selects, not } of cases) {
   test(`${topic} is selected by ${selects.join(' ')} and not by ${not.join(' ')}`, () => {
-    const tree = new TopicTree<string>()
-    for (const filter of [...selects, ...not]) tree.add(filter, filter)
+    const tree = new TopicTree<{ filter: string }>()
+    for (const filter of [...selects, ...not]) tree.add(filter, { filter })
     const found: string[] = []
-    tree.match(topic, (filter) => found.push(filter))
+    tree.match(topic, ({ filter }) => found.push(filter))
     assert.deepEqual(found.toSorted(), [...selects].toSorted())
 
-    for (const filter of selects)
-      assert.equal(
-        tree.remove(filter, () => true),
-        filter,
-      )
-    const left: string[] = []
-    tree.match(topic, (filter) => left.push(filter))
-    assert.deepEqual(left, [])
+    for (const filter of selects) assert.equal(tree.remove(filter, () => true)?.filter, filter)
+    tree.match(topic, ({ filter }) => assert.fail(`${filter} is still there`))
   })
 }
 
 test('of several entries under one filter the one that fits is taken out, and nothing when none does', () => {
-  const tree = new TopicTree<number>()
+  const tree = new TopicTree<{ number: number }>()
   for (const filter of ['a/+', 'a/b']) {
-    for (const entry of [1, 2, 3]) tree.add(filter, entry)
-    assert.equal(
-      tree.remove(filter, (entry) => entry === 2),
-      2,
+    for (const number of [1, 2, 3]) tree.add(filter, { number })
+    assert.deepEqual(
+      tree.remove(filter, ({ number }) => number === 2),
+      { number: 2 },
     )
     assert.equal(
-      tree.remove(filter, (entry) => entry === 2),
+      tree.remove(filter, ({ number }) => number === 2),
       undefined,
     )
   }
@@ -56,9 +50,24 @@ test('of several entries under one filter the one that fits is taken out, and no
     undefined,
   )
   const found: number[] = []
-  tree.match('a/b', (entry) => found.push(entry))
+  tree.match('a/b', ({ number }) => found.push(number))
   assert.deepEqual(
     found.toSorted((one, other) => one - other),
     [1, 1, 3, 3],
   )
+})
+
+test('a level that had several below it and has one or none again is as it was', () => {
+  const tree = new TopicTree<{ filter: string }>()
+  const filters = ['a/+', 'a/b/+', 'a/c/+', 'a/#', 'd/+/e']
+  for (let round = 0; round < 2; round++) {
+    for (const filter of filters) tree.add(filter, { filter })
+    for (const [index, filter] of filters.entries()) {
+      assert.equal(tree.remove(filter, () => true)?.filter, filter)
+      const found: string[] = []
+      for (const topic of ['a/b/x', 'd/x/e']) tree.match(topic, (entry) => found.push(entry.filter))
+      const left = filters.slice(index + 1).filter((one) => ['a/b/+', 'a/#', 'd/+/e'].includes(one))
+      assert.deepEqual(found.toSorted(), left.toSorted())
+    }
+  }
 })

@@ -72,3 +72,34 @@ test('that there is more is said where the rows do not say it', async (t) => {
     assert.equal(stderr.includes('There are more'), says, format)
   }
 })
+
+const A_SECRET = { deviceId: '6922d1a0c3f4e5b6a7980001', accessKey: 'key', accessSecret: 'secret' }
+
+/** Three pages of two secrets each; asked for more it fails. */
+const rotating = (pages: number): Operator['changeDevices'] => {
+  let given = 0
+  return async ({ dryRun = false }) => {
+    if (dryRun) return { matched: 6, changed: [], secrets: [] }
+    given += 1
+    if (given > pages) throw new Error('the server went away')
+    const next = given === 3 ? {} : { next: `${given}` }
+    return { matched: 2, changed: [], secrets: [A_SECRET, { ...A_SECRET, accessSecret: `${given}` }], ...next }
+  }
+}
+
+test('secrets of many pages are one document, one table, or a line each, also when the command fails in between', async (t) => {
+  const printed = async (format: string, pages: number) =>
+    (await asked(t, `device rotate --tag line=3 --yes -o ${format}`, { changeDevices: rotating(pages) })).stdout
+  for (const [pages, count] of [
+    [3, 6],
+    [1, 2],
+    [0, 0],
+  ] as const) {
+    const document = JSON.parse(await printed('json', pages)) as { secrets: unknown[]; matched: number }
+    assert.deepEqual([document.secrets.length, document.matched], [count, count], `json, ${pages}`)
+    assert.equal((await printed('jsonl', pages)).split('\n').length - 1, count)
+    const lines = (await printed('csv', pages)).split('\n').slice(0, -1)
+    assert.equal(lines.length, count === 0 ? 0 : count + 1)
+    assert.deepEqual(lines.filter((line) => line === 'deviceId,accessKey,accessSecret').length, count === 0 ? 0 : 1)
+  }
+})

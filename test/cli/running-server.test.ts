@@ -3,7 +3,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { decodeProtectedHeader } from 'jose'
-import { cliDocs } from '../../cli/index.ts'
+import { cliDocs } from '../../cli/docs.ts'
 import { loadConfig } from '../../config.ts'
 import { openStore } from '../../open-store.ts'
 import { startServer } from '../../server.ts'
@@ -161,8 +161,8 @@ const manyLines = /^journal (tail|export)/
 const others =
   /^(serve|demo|self-test|status|version|upgrade-check|files|recipe check|doctor|completion|admin setup-url|config \w+|backup (verify|restore)|store \w+)$/
 
-test('every command that needs the store is in the table', () => {
-  const all = Array.from(cliDocs().matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
+test('every command that needs the store is in the table', async () => {
+  const all = Array.from((await cliDocs()).matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
   const tried = new Set(commands.map(([, group, verb]) => (group === 'explain' ? group : `${group} ${verb}`)))
   assert.deepEqual(new Set(all.filter((words) => !others.test(words))), tried)
 })

@@ -38,7 +38,7 @@ const INCOMPLETE = new Set(['commander.missingArgument', 'commander.missingManda
 async function parse(words: readonly string[]): Promise<Command> {
   const nowhere = { write: () => true }
   let asked: Command | undefined
-  const program = buildProgram({
+  const program = await buildProgram({
     version: '',
     stdout: nowhere,
     stderr: nowhere,

@@ -52,8 +52,13 @@ test(`a token with ${USES} uses makes exactly ${USES} devices, though the server
   const { config } = loadConfig({ env: { MOORING_DATA: data }, cwd: data })
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   t.after(() => database.close())
-  const devices = (await registry.devices.list({ filter: {}, limit: 10_000 })).devices
-  assert.equal(devices.length, USES)
-  const stored = new Set(devices.map(({ manufacturerId }) => manufacturerId))
+  const stored = new Set<string>()
+  let after: string | undefined
+  do {
+    const page = await registry.devices.list({ filter: {}, limit: 500, ...(after === undefined ? {} : { after }) })
+    for (const { manufacturerId } of page.devices) stored.add(manufacturerId)
+    after = page.next
+  } while (after !== undefined)
+  assert.equal(stored.size, USES)
   for (const manufacturerId of acknowledged) assert.ok(stored.has(manufacturerId), manufacturerId)
 })

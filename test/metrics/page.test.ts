@@ -118,6 +118,7 @@ test('the numbers are those of the sources', async () => {
     'mooring_registrations_total{result="exhausted"}': 51,
     'mooring_registrations_total{result="rate_limited"}': 52,
     mooring_hash_backlog_seconds: 31,
+    mooring_prepared_secrets: 43,
     mooring_store_commits_total: 32,
   })
 })

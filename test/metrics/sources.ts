@@ -53,6 +53,7 @@ export function someSources(parts: Partial<MetricSources> = {}): MetricSources {
     }),
     lastBackup: () => undefined,
     hashBacklogMs: () => 31_000,
+    preparedSecrets: () => 43,
     storeCommits: () => 32,
     certificate: () => undefined,
     ...parts,

@@ -249,13 +249,39 @@ test('bodies beyond what may be cached are read from the disk, in order', async 
 
 // ---- sessions
 
+test('what was handed out of the stored sessions stays as it was when one of them changes', async (t) => {
+  const subject = await inMemory(t)
+  await subject.persistence.addSubscriptions({ id: 's' }, [{ topic: 'a', qos: 1 }])
+  const [stored] = [...subject.persistence.storedSessions()]
+  await subject.persistence.addSubscriptions({ id: 's' }, [{ topic: 'b', qos: 2 }])
+  await subject.persistence.removeSubscriptions({ id: 's' }, ['a'])
+  assert.deepEqual(stored?.subscriptions, new Map([['a', { qos: 1 }]]))
+  assert.deepEqual(await subject.persistence.subscriptionsByClient({ id: 's' }), [{ topic: 'b', qos: 2 }])
+})
+
+test('whom a topic reaches is answered from the first question on, and after every change that follows', async (t) => {
+  const subject = await inMemory(t)
+  const [one, other] = [{ id: 'one' }, { id: 'other' }]
+  await subject.persistence.addSubscriptions(one, [{ topic: 'a/+', qos: 1 }])
+  const reached = async (): Promise<string[]> =>
+    (await subject.persistence.subscriptionsByTopic('a/b')).map(({ clientId, qos }) => `${clientId} ${qos}`).toSorted()
+  assert.deepEqual(await reached(), ['one 1'])
+  await subject.persistence.addSubscriptions(other, [{ topic: 'a/b', qos: 1 }])
+  await subject.persistence.addSubscriptions(one, [{ topic: 'a/+', qos: 2 }])
+  assert.deepEqual(await reached(), ['one 2', 'other 1'])
+  await subject.persistence.addSubscriptions(one, [{ topic: 'a/+', qos: 0 }])
+  assert.deepEqual(await reached(), ['other 1'])
+  await subject.persistence.forgetSession('other')
+  assert.deepEqual(await reached(), [])
+})
+
 test('a session without subscriptions is a session, after a restart too', async (t) => {
   const subject = await inMemory(t)
   assert.equal(await subject.persistence.openSession('s'), false)
   await subject.restart()
   assert.ok(subject.persistence.hasSession('s'))
   assert.equal(await subject.persistence.openSession('s'), true)
-  assert.deepEqual([...subject.persistence.storedSessions()], [{ clientId: 's', subscriptions: [] }])
+  assert.deepEqual([...subject.persistence.storedSessions()], [{ clientId: 's', subscriptions: new Map() }])
   await subject.persistence.forgetSession('s')
   await subject.restart()
   assert.equal(subject.persistence.hasSession('s'), false)

@@ -8,21 +8,40 @@ type Rooms = Record<string, Record<string, unknown>>
 const device = (id: string, manufacturerId: string, registeredAt = '2026-01-01') => ({
   id,
   manufacturerId,
+  name: `TL - ${manufacturerId}`,
+  deviceClass: 'standalone',
+  description: '',
+  tags: [],
+  attributes: [],
   registeredAt,
+  disabled: false,
 })
 const deviceKey = (accessKey: string, deviceId: string, createdAt = '2026-01-01') => ({
   kind: 'device',
   accessKey,
   deviceId,
   secretHash: '$argon2id$',
+  description: '',
   createdAt,
+  disabled: false,
 })
 const serviceKey = (accessKey: string, name: string) => ({
   kind: 'service',
   accessKey,
   name,
   secretHash: '$argon2id$',
+  description: '',
   createdAt: '2026-01-01',
+  disabled: false,
+  rules: { publish: [], subscribe: [], deny: [] },
+})
+
+const entry = (manufacturerId: string, line: number) => ({ manufacturerId, tags: [], note: '', line })
+const approval = (manufacturerId: string, state: string) => ({
+  manufacturerId,
+  state,
+  askedAt: '2026-01-01',
+  address: '192.0.2.1',
 })
 
 /** Two whole devices and a service key. */
@@ -32,9 +51,9 @@ const sound = (): Rooms => ({
   'access-keys': { k1: deviceKey('k1', 'd1'), k2: deviceKey('k2', 'd2'), k3: serviceKey('k3', 's') },
   'keys-by-device': { d1: 'k1', d2: 'k2' },
   'service-keys': { s: 'k3' },
-  'allow-list': { '00000001:M1': { manufacturerId: 'M1' }, '00000001:M9': { manufacturerId: 'M9' } },
+  'allow-list': { '00000001:M1': entry('M1', 1), '00000001:M9': entry('M9', 2) },
   'allow-list-state': { current: { generation: 1, entries: 2, importedAt: '2026-01-01' } },
-  approvals: { M2: { manufacturerId: 'M2', state: 'approved' } },
+  approvals: { M2: approval('M2', 'approved') },
 })
 
 const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))

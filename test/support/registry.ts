@@ -29,7 +29,9 @@ export async function aRegistry(
   t: Pick<TestContext, 'after'>,
   options: Partial<RegistryOptions> & { database?: { level: StoreLevel; writer: Pick<Writer, 'write'> } } = {},
 ): Promise<Registry> {
-  const { database = memoryDatabase(), ...others } = options
+  const { database = memoryDatabase(), now, ...others } = options
+  // Time that a test lets pass does so on both clocks, unless it says otherwise.
+  const clocks = now === undefined ? {} : { now, elapsedMs: () => now().getTime() }
   await database.level.open()
   t.after(() => database.level.close())
   return await openRegistry(database, {
@@ -41,6 +43,7 @@ export async function aRegistry(
     poolThreads: 4,
     loginQueue: 10_000,
     log: memoryLog(),
+    ...clocks,
     ...others,
   })
 }

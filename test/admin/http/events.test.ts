@@ -48,6 +48,19 @@ test('a listener past the hundredth is told to come again', async (t) => {
   assert.equal(answered.get('retry-after'), '5')
 })
 
+test('a device that comes back is told as that, and not as refused', async (t) => {
+  const door = await anAdminDoor(t)
+  const listener = await listen(t, door, await door.session('viewer'))
+  const { deviceId } = await aDevice(door.registry)
+  const device = door.registry.devices.get(deviceId)
+  door.registry.deviceReturned.emit({ device, reason: 'window', address: '10.0.0.1' })
+  door.news.registrationEnded.emit('returned')
+  door.news.registrationEnded.emit('exists')
+  assert.deepEqual(await listener.next('registration-refused'), { result: 'exists' })
+  const returned = { id: deviceId, manufacturerId: device.manufacturerId, reason: 'window' }
+  assert.deepEqual(await listener.next('device-returned'), returned)
+})
+
 test('a stream ends within seconds of its session or its token', async (t) => {
   const door = await anAdminDoor(t)
   const session = await listen(t, door, await door.session('viewer'))

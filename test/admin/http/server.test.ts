@@ -35,6 +35,8 @@ test('unless told otherwise only this machine reaches it, and others see nothing
   const elsewhere = [
     ask(`${url}/admin/v1/setup`, { headers: { via: '1.1 proxy' } }),
     ask(`${url}/openapi.json`, { headers: { 'x-forwarded-for': '127.0.0.1' } }),
+    ask(`${url}/`, { headers: { via: '1.1 proxy' } }),
+    ask(`${url}/docs`, { headers: { via: '1.1 proxy' } }),
     ...(outerAddress === undefined ? [] : [ask(`${url.replace('127.0.0.1', outerAddress)}/admin/v1/setup`, {})]),
   ]
   for (const { status, text } of await Promise.all(elsewhere)) {
@@ -43,7 +45,8 @@ test('unless told otherwise only this machine reaches it, and others see nothing
   assert.equal((await ask(`${url}/admin/v1/status`, {})).status, 401)
   const line = await server.process.line(/"event":"admin-setup"/)
   const { urls } = JSON.parse(line) as { urls: string[] }
-  assert.deepEqual(urls, [`${url}/admin/v1/setup`])
+  const { code } = JSON.parse(line) as { code: string }
+  assert.deepEqual(urls, [`${url}/setup#${code}`])
 })
 
 for (const { access, status } of [
@@ -66,6 +69,8 @@ test('on a listener of its own it is there and nowhere else', async (t) => {
   const admin = `http://127.0.0.1:${server.addresses['admin' as 'http']?.port}`
   assert.equal((await ask(`${server.url('http')}/admin/v1/setup`, {})).status, 404)
   assert.equal((await ask(`${admin}/admin/v1/setup`, {})).status, 200)
+  assert.match((await ask(`${server.url('http')}/`, {})).text, /There is nothing here/)
+  assert.match((await ask(`${admin}/`, {})).headers.get('content-security-policy') ?? '', /default-src 'self'/)
   const registration = await ask(`${admin}/api/register-device`, { body: {} })
   assert.equal(registration.body['type'], 'urn:mooring:problem:route-not-found')
 })
@@ -176,7 +181,7 @@ test('the commands make accounts, codes and tokens for a server that runs', asyn
   const login = { body: { name: 'ops', password: PASSWORD } }
   assert.equal((await ask(`${server.url('http')}/admin/v1/login`, login)).status, 200)
   const { code, urls } = await server.json('admin', 'setup-url')
-  assert.deepEqual(urls, [`${server.url('http')}/admin/v1/setup`])
+  assert.deepEqual(urls, [`${server.url('http')}/setup#${String(code)}`])
   const setup = { body: { code, name: 'second', password: PASSWORD } }
   assert.equal((await ask(`${server.url('http')}/admin/v1/setup`, setup)).status, 200)
   const { token } = await server.json('apitoken', 'create', 'ci', '--role', 'viewer', '--scope', 'devices:read')

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
@@ -6,7 +7,8 @@ import { Signal, type Registry, type RegistryOptions, type Role } from '../../..
 import type { StoreLevel, Writer } from '../../../storage/index.ts'
 import { memoryLog } from '../../support/log.ts'
 import { aRegistry } from '../../support/registry.ts'
-import { A_STATUS } from '../fake-operator.ts'
+import { A_RUNNING_SERVER, A_STATUS } from '../fake-operator.ts'
+import { WatchedDevices } from './watched-devices.ts'
 
 export const PASSWORD = 'correct horse battery'
 
@@ -30,6 +32,7 @@ export interface AdminDoor {
   readonly registry: Registry
   readonly log: ReturnType<typeof memoryLog>
   readonly news: News
+  readonly watched: WatchedDevices
   readonly admin: ReturnType<typeof createAdminHttp>
   /** Below `/admin/v1`, unless `path` begins with `//`. */
   ask(path: string, asked?: Asked): Promise<Answer>
@@ -47,15 +50,22 @@ export interface News extends NewsSources {
 interface DoorOptions extends Partial<RegistryOptions> {
   readonly database?: { level: StoreLevel; writer: Pick<Writer, 'write'> }
   readonly operator?: Partial<OperatorParts>
+  /** What the page was built to, by name. */
+  readonly page?: Readonly<Record<string, string>>
 }
 
 /** The admin API over a real registry, on a free port. */
-export async function anAdminDoor(t: TestContext, { operator, ...options }: DoorOptions = {}): Promise<AdminDoor> {
+export async function anAdminDoor(
+  t: TestContext,
+  { operator, page = {}, ...options }: DoorOptions = {},
+): Promise<AdminDoor> {
   const log = memoryLog()
   const registry = await aRegistry(t, options)
+  const watched = new WatchedDevices()
   const changed = new Signal<OperatorChange>(() => {})
   const news: News = {
     deviceRegistered: registry.deviceRegistered,
+    deviceReturned: registry.deviceReturned,
     registrationEnded: new Signal(() => {}),
     clientConnected: new Signal(() => {}),
     clientDisconnected: new Signal(() => {}),
@@ -65,11 +75,20 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
   const parts = {
     registry,
     status: () => A_STATUS,
-    adminUrls: () => ['http://here/admin/'],
+    adminUrls: () => ['http://here/'],
     changed,
+    server: A_RUNNING_SERVER,
     ...operator,
   } as OperatorParts
-  const admin = createAdminHttp({ registry, operator: parts, news, version: '1.2.3', log })
+  const admin = createAdminHttp({
+    registry,
+    operator: parts,
+    news,
+    watchDevice: watched.watch,
+    page: filesOf(page),
+    version: '1.2.3',
+    log,
+  })
   const server = createServer((request, response) => void admin.answer(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -86,6 +105,7 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
     registry,
     log,
     news,
+    watched,
     admin,
     ask: (path, asked = {}) => ask(`${baseUrl}${path.startsWith('//') ? path.slice(1) : `/admin/v1${path}`}`, asked),
     session: async (role) => {
@@ -100,6 +120,11 @@ export async function anAdminDoor(t: TestContext, { operator, ...options }: Door
     },
   }
 }
+
+const filesOf = (page: Readonly<Record<string, string>>) => ({
+  names: () => Object.keys(page),
+  read: async (name: string) => Buffer.from(page[name] ?? assert.fail(`${name} was read`)),
+})
 
 export async function ask(url: string, { method, body, headers = {} }: Asked): Promise<Answer> {
   const text = typeof body === 'string' ? body : JSON.stringify(body)

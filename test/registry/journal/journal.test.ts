@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { StoreUnavailable, type StoreLevel, type WriteOperation } from '../../../storage/index.ts'
 import { aFolder } from '../../support/folder.ts'
 import { memoryDatabase } from '../../support/registry.ts'
-import { aJournal, aRegistration } from './support.ts'
+import { aJournal, aRegistration, START } from './support.ts'
 
 const HUNDRED = Array.from({ length: 100 }, (_, index) => aRegistration(`A1-${index}`))
 const keyOf = (seq: number): string => String(seq).padStart(16, '0')
@@ -181,7 +181,7 @@ test('what is too old is removed, and what stays can still be checked', async (t
   const { journal, clock } = await aJournal(t, { limits: { maxAgeMs: 86_400_000 } })
   for (const facts of HUNDRED) {
     journal.record(facts)
-    clock.ms += 60 * 60_000
+    clock.pass(60 * 60_000)
   }
   await journal.flush()
   const { entries, next } = await journal.list({ limit: 1000, filter: {} })
@@ -189,6 +189,45 @@ test('what is too old is removed, and what stays can still be checked', async (t
   assert.deepEqual([entries[0]?.seq, entries.at(-1)?.seq], [100, 77])
   const verdict = await journal.verify()
   assert.deepEqual([verdict.whole, verdict.checked, verdict.anchor.seq], [true, 24, 76])
+})
+
+test('a clock that was set removes nothing before it has gone evenly for an hour', async (t) => {
+  const { journal, clock } = await aJournal(t, { limits: { maxAgeMs: 86_400_000 } })
+  const seqs = async (): Promise<number[]> => {
+    journal.record(aRegistration('A1'))
+    return (await journal.list({ limit: 1000, after: 0, filter: {} })).entries.map(({ seq }) => seq)
+  }
+  await seqs()
+  clock.ms += 20 * 365 * 86_400_000
+  clock.pass(120_000)
+  assert.deepEqual(await seqs(), [1, 2])
+  // Set right again, and all of it is of today.
+  clock.ms -= 20 * 365 * 86_400_000
+  for (let minutes = 0; minutes < 120; minutes += 2) {
+    clock.pass(120_000)
+    await seqs()
+  }
+  assert.equal((await seqs())[0], 1)
+  // The entry from the future does not keep the others.
+  clock.pass(86_400_000)
+  const [first] = await seqs()
+  assert.ok(first !== undefined && first > 60, `${first}`)
+  assert.equal((await journal.verify()).whole, true)
+})
+
+test('entries stand in the order in which they happened, whatever the clock said, and are found by its times', async (t) => {
+  const { journal, clock } = await aJournal(t)
+  const HOUR = 3_600_000
+  for (const [index, ms] of [0, 5 * HOUR, -30 * HOUR, HOUR].entries()) {
+    clock.ms = START.getTime() + ms
+    journal.record(aRegistration(`${index}`))
+  }
+  const named = async (filter: { since?: string; until?: string }): Promise<unknown[]> =>
+    (await journal.list({ limit: 10, after: 0, filter })).entries.map(({ manufacturerId }) => manufacturerId)
+  assert.deepEqual(await named({}), ['0', '1', '2', '3'])
+  assert.deepEqual(await named({ since: START.toISOString() }), ['0', '1', '3'])
+  assert.deepEqual(await named({ until: START.toISOString() }), ['2'])
+  assert.equal((await journal.verify()).whole, true)
 })
 
 test('a journal never grows far beyond its size, and what stays can still be checked', async (t) => {

@@ -12,7 +12,16 @@ export const START = new Date('2026-03-01T00:00:00.000Z')
 /** Time that passes when the test says so. */
 export class Clock {
   ms = START.getTime()
+  /** Of the clock that nobody can set. */
+  elapsed = 0
   readonly now = (): Date => new Date(this.ms)
+  readonly elapsedMs = (): number => this.elapsed
+
+  /** Both go on. */
+  pass(ms: number): void {
+    this.ms += ms
+    this.elapsed += ms
+  }
 }
 
 export interface JournalStage {
@@ -35,7 +44,7 @@ export async function aJournal(
   const clock = new Clock()
   const log = memoryLog()
   const limits = { ...JOURNAL_DEFAULTS, ...parts.limits }
-  return { journal: new Journal({ store, limits, log, now: clock.now }), level, clock, log }
+  return { journal: new Journal({ store, limits, log, now: clock.now, elapsedMs: clock.elapsedMs }), level, clock, log }
 }
 
 export const aRegistration = (manufacturerId: string, facts: Partial<JournalFacts> = {}): JournalFacts => ({

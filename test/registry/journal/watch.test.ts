@@ -60,6 +60,32 @@ test('a registration that was accepted is recorded with its token, its address a
   ])
 })
 
+test('a device that came back is recorded as that, with the reason, and explained so', async (t) => {
+  const { registry, device } = await aStage(t)
+  const { deviceId } = device
+  registry.attempts.registrationEnded.emit(anAttempt({ deviceId, returned: 'until-first-use' }))
+  const [entry] = await entriesOf(registry)
+  assert.deepEqual(
+    [entry?.kind, entry?.result, entry?.reason, entry?.deviceId],
+    ['return', 'accepted', 'until-first-use', deviceId],
+  )
+  const { findings } = await registry.explain(deviceId)
+  assert.match(findings.find(({ check }) => check === 'registration')?.text ?? '', /came back .*\(until-first-use\)/)
+})
+
+test('a login to the admin API is no CONNECT', async (t) => {
+  const { registry } = await aStage(t)
+  const caller = { kind: 'account', name: 'ops', address: '192.0.2.1' }
+  const refused = {
+    caller,
+    operation: 'logIn',
+    transport: 'http',
+    refusal: { code: 'ERR_CREDENTIALS_INVALID' },
+  } as const
+  registry.attempts.adminRefused.emit({ ...refused, kind: 'login' })
+  assert.equal((await registry.explain('192.0.2.1')).lastConnect, undefined)
+})
+
 test('a refused token is recorded with its ID and its times, and never with its text', async (t) => {
   const { registry, clock } = await aStage(t)
   const iat = Math.floor(clock.ms / 1000)
@@ -249,6 +275,35 @@ const explained: readonly Case[] = [
     check: 'throttle',
     verdict: 'warns',
     says: /the next try waits until 2026-03-01T00:00:00/,
+  },
+  {
+    name: 'one that is quarantined',
+    happen: ({ registry }) => registry.devices.change('A1-0001', { kind: 'quarantine' }),
+    check: 'quarantine',
+    verdict: 'warns',
+    says: /hear its commands/,
+  },
+  {
+    name: 'one that registers too often',
+    subject: 'A1-9999',
+    happen: ({ registry }) => {
+      const tooOften = { code: 'ERR_RATE_LIMITED', retryAfterSeconds: 90 }
+      registry.attempts.registrationEnded.emit(anAttempt({ manufacturerId: 'A1-9999', refusal: tooOften }))
+    },
+    check: 'throttle',
+    verdict: 'warns',
+    says: /not before 2026-03-01T00:01:30/,
+  },
+  {
+    name: 'one that waits for an operator',
+    subject: 'A1-9999',
+    happen: ({ registry }) => {
+      const pending = { code: 'ERR_APPROVAL_PENDING', retryAfterSeconds: 60 }
+      registry.attempts.registrationEnded.emit(anAttempt({ manufacturerId: 'A1-9999', refusal: pending }))
+    },
+    check: 'registration',
+    verdict: 'blocks',
+    says: /mooring approval list/,
   },
   {
     name: 'one that seems to be there twice',

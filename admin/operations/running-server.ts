@@ -1,0 +1,52 @@
+import { RegistryError } from '../../registry/index.ts'
+import type { HistoryColumns, Span } from '../history.ts'
+import type { OperatorParts } from './operation.ts'
+
+/** How the server is as a whole. */
+export interface ServerFacts {
+  /** First levels of every topic. */
+  readonly topicRoot: string
+  readonly registrationsOfDay: { readonly accepted: number; readonly refused: number }
+  /** Since the start. */
+  readonly messages: { readonly received: number; readonly sent: number; readonly dropped: number }
+  readonly disk: { readonly storeBytes: number; readonly freeBytes: number; readonly totalBytes: number }
+  readonly certificate: { readonly subject: string; readonly notAfter: string } | undefined
+  readonly checks: readonly {
+    readonly check: string
+    readonly state: 'ok' | 'warning' | 'error'
+    readonly text: string
+    readonly hint?: string
+  }[]
+}
+
+export interface EffectiveSetting {
+  readonly path: string
+  /** Absent when nothing is set; `(set)` for a secret. */
+  readonly value?: string
+  readonly source: string
+  /** `file:line:column`, the name of the variable, the flag. */
+  readonly detail?: string
+}
+
+/** Who has a command now, and for whom it waits. */
+export interface CommandSent {
+  readonly topic: string
+  readonly sent: number
+  readonly queued: number
+  readonly device: 'sent' | 'queued' | 'unheard'
+}
+
+/** What only a server that runs can say and do. */
+export interface RunningServer {
+  facts(): Promise<ServerFacts>
+  historyOf(span: Span): HistoryColumns
+  settings(): readonly EffectiveSetting[]
+  /** @throws {RegistryError} `ERR_INPUT_INVALID` when it is longer than a packet may be. */
+  sendCommand(deviceId: string, payload: Buffer): Promise<CommandSent>
+}
+
+/** @throws {RegistryError} `ERR_CONFLICT` when none runs. */
+export function serverOf({ server }: OperatorParts): RunningServer {
+  if (server !== undefined) return server
+  throw new RegistryError('ERR_CONFLICT', 'No server runs with this data folder.')
+}

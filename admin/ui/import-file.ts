@@ -1,0 +1,32 @@
+import type { FileProblem } from '../allow-list-rows.ts'
+import { readAllowList } from './allow-list-csv.ts'
+import { ask, type Answer } from './api.ts'
+
+export interface Import {
+  readonly id: number
+  readonly file: string
+  readonly rows: number
+  readonly problems: readonly FileProblem[]
+  /** What it would change; absent when there are problems. */
+  readonly change: Answer<'compareAllowListImport'> | undefined
+}
+
+/** Puts a file beside the list that is in force, and says what it would change. */
+export async function importFile(file: File, told: (rows: number) => void): Promise<Import> {
+  const { import: id } = await ask('beginAllowListImport')
+  const problems: FileProblem[] = []
+  let rows = 0
+  await readAllowList(file, {
+    problem: (problem) => void problems.push(problem),
+    async rows(chunk) {
+      problems.push(...(await ask('addAllowListRows', { import: id, rows: [...chunk] })).problems)
+      rows += chunk.length
+      told(rows)
+    },
+  })
+  problems.sort((a, b) => a.line - b.line)
+  const read = { id, file: file.name, rows, problems }
+  if (problems.length === 0) return { ...read, change: await ask('compareAllowListImport', { import: id }) }
+  await ask('abandonAllowListImport', { import: id })
+  return { ...read, change: undefined }
+}

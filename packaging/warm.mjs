@@ -1,0 +1,45 @@
+// node packaging/warm.mjs FOLDER: serves from the bundle in FOLDER until it is told to stop, and keeps the code that V8
+// compiled for it. → FOLDER/main.cache
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { Script } from 'node:vm'
+
+const folder = process.argv[2]
+const builtin = createRequire(import.meta.url)
+
+/** The executable as the program sees it. */
+const sea = { isSea: () => true, getAsset: (name) => readFileSync(join(folder, process.arch, 'assets', name)) }
+
+const compile = (name) => new Script(readFileSync(join(folder, name), 'latin1'), { filename: name })
+
+/** Source: packaging/start.cjs. */
+function require(id) {
+  if (id === 'node:sea') return sea
+  return id.startsWith('./') ? run(compile(id.slice(2))) : builtin(id)
+}
+
+function run(part) {
+  const module = { exports: {} }
+  part.runInThisContext()(module.exports, require, module, process.execPath, dirname(process.execPath))
+  return module.exports
+}
+
+const data = mkdtempSync(join(tmpdir(), 'mooring-warm-'))
+process.on('exit', () => rmSync(data, { recursive: true, force: true }))
+process.argv = ['mooring', 'mooring', 'serve', '--data', data]
+for (const listener of ['mqtt', 'http']) process.argv.push('--listen', `${listener}=127.0.0.1:0`)
+process.env.MOORING_LOG_FORMAT = 'json'
+
+// Code that was not used for a while would be dropped.
+setFlagsFromString('--no-flush-bytecode')
+const main = compile('main.cjs')
+
+process.on('exit', () => {
+  // Code is taken only by a V8 with the same flags.
+  setFlagsFromString('--flush-bytecode')
+  writeFileSync(join(folder, 'main.cache'), main.createCachedData())
+})
+run(main)
