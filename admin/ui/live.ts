@@ -47,6 +47,7 @@ type Listener = (events: readonly LiveEvent[]) => void
 const listeners = new Set<Listener>()
 let waiting: LiveEvent[] = []
 let counted = 0
+let hasBeenLive = false
 let source: EventSource | undefined
 let drawing: ReturnType<typeof setTimeout> | undefined
 let rereading: ReturnType<typeof setTimeout> | undefined
@@ -64,10 +65,11 @@ export function startLive(): void {
   source = new EventSource(`${PREFIX}/events`)
   source.addEventListener('hello', () => {
     // Events are not kept: whatever came between is read.
-    if (counted > 0 || stats.value !== undefined) {
+    if (hasBeenLive) {
       changes.value++
       comebacks.value++
     }
+    hasBeenLive = true
     isLive.value = true
   })
   source.addEventListener('stats', (event) => takeStats(statsOf(event)))

@@ -16,6 +16,9 @@ import { LimitToken, RevokeToken } from './token-dialogs.tsx'
 
 type Token = Answer<'listTokens'>['tokens'][number]
 
+/** Stands for all tokens that were signed elsewhere, and is always there. */
+const LEGACY = 'legacy'
+
 const allTokens = (): Promise<Token[]> =>
   wholeList(async (page) => {
     const { tokens: items, next } = await ask('listTokens', page)
@@ -56,12 +59,15 @@ export function RegistrationPage() {
       <Card title="Tokens">
         {found === undefined ? (
           <p class="muted">Loading…</p>
-        ) : found.length === 0 ? (
-          <Empty title="There is no token yet.">
-            <p>Create one, and connect your first device with it.</p>
-          </Empty>
         ) : (
-          <TokenTable tokens={found} reload={tokens.reload} />
+          <>
+            {found.some(({ name }) => name !== LEGACY) ? null : (
+              <Empty title="There is no token yet.">
+                <p>Create one, and connect your first device with it.</p>
+              </Empty>
+            )}
+            <TokenTable tokens={found} reload={tokens.reload} />
+          </>
         )}
       </Card>
       <Attempts />
