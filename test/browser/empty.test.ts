@@ -17,7 +17,7 @@ const SAYS: Readonly<Partial<Record<(typeof PAGES)[number]['name'], { text: RegE
   registration: { text: /Nobody was refused\./ },
   'allow-list': { text: /Import a CSV file/ },
   approvals: { text: /Devices wait here when the server runs with/ },
-  security: { text: /There is no API token; programs use one/ },
+  security: { text: /There is no API token\. Programs use one/ },
 }
 
 test('a page without content says what to do next', { skip: needsPage(), timeout: 300_000 }, async (t) => {
