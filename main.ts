@@ -24,6 +24,11 @@ const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () 
 void main()
 
 async function main(): Promise<void> {
+  // Whoever read has read enough, as `head` does.
+  process.stdout.on('error', (error) => {
+    if (!('code' in error && error.code === 'EPIPE')) throw error
+    process.exit()
+  })
   process.exitCode = await runCli(process.argv.slice(2), {
     version,
     stdin: process.stdin,
@@ -38,6 +43,7 @@ async function main(): Promise<void> {
     startServer: async (config, { log }) => await startServer(config, { log }),
     serve,
     onInterrupt,
+    carriesPage: isSingleExecutable,
     packagedFiles: { names: packagedFileNames, read: packagedFile },
   })
 }

@@ -41,6 +41,7 @@ import {
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
 import { runningServer } from './running-server.ts'
+import type { Database } from './storage/index.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
@@ -125,11 +126,16 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
     const urls = () => adminUrls(config, (name) => listeners.get(name)?.address)
+    const readiness = (): ReadinessCheck[] => [
+      { name: 'store', ...storeHealth(database) },
+      { name: 'listeners', ok: !closing.begun },
+    ]
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
       backups,
       status: () => statusOf(config, parts.version, startedAt, listeners, broker.connectedClients()),
+      readiness,
       adminUrls: urls,
       changed: operatorChanged,
       server: runningServer({
@@ -167,10 +173,6 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const handles = await openTcpHandles()
     const maxMessageBytes = config.mqtt.maxPacketBytes
     const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
-    const readiness = (): ReadinessCheck[] => [
-      { name: 'store', ok: database.level.status === 'open' && database.writer.failure === undefined },
-      { name: 'listeners', ok: !closing.begun },
-    ]
     const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
@@ -250,6 +252,12 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     await closing.run()
     throw error
   }
+}
+
+function storeHealth({ level, writer }: Database): Omit<ReadinessCheck, 'name'> {
+  if (writer.failure !== undefined)
+    return { ok: false, detail: writer.failure instanceof Error ? writer.failure.message : 'it cannot be written' }
+  return level.status === 'open' ? { ok: true } : { ok: false, detail: `it is ${level.status}` }
 }
 
 type WebApp = (request: IncomingMessage, response: ServerResponse) => unknown

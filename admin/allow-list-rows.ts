@@ -17,9 +17,10 @@ export interface AllowListReader {
   problem(problem: FileProblem): void
 }
 
-/** Rows in one request: with the longest of IDs, notes and tags it would still be cut by bytes, below. */
-const ROWS_AT_ONCE = 500
-const BYTES_AT_ONCE = 32 * 1024
+/** Rows in one request, and in one page of an answer. */
+export const MAX_ROWS_PER_PAGE = 1000
+/** Each request is a write that has to reach the disk; with the longest of IDs, notes and tags it is cut by bytes. */
+const BYTES_AT_ONCE = 768 * 1024
 /** More than an ID, a note and the tags of a row; a line without an end must not fill the memory. */
 const MAX_ROW_BYTES = 16 * 1024
 
@@ -90,7 +91,7 @@ async function readRecords(
     }
     chunk.push(row)
     bytes += JSON.stringify(row).length * 3
-    if (chunk.length >= ROWS_AT_ONCE || bytes >= BYTES_AT_ONCE) {
+    if (chunk.length >= MAX_ROWS_PER_PAGE || bytes >= BYTES_AT_ONCE) {
       await reader.rows(chunk)
       chunk = []
       bytes = 0

@@ -1,13 +1,17 @@
 export {
   CSV_OPTIONS,
+  MAX_ROWS_PER_PAGE,
   readAllowListRecords,
   type AllowListReader,
   type AllowListRow,
   type FileProblem,
 } from './allow-list-rows.ts'
 export * from './operations/index.ts'
+export { MAX_ITEMS_PER_PAGE, wholeList } from './whole-list.ts'
 export { History, type Totals } from './history.ts'
 export { createOperator } from './operator.ts'
+export * from './admin-error.ts'
+export { operatorOverHttp } from './http-client.ts'
 export * from './socket-client.ts'
 export * from './http/index.ts'
 export { listenAdmin } from './socket-server.ts'

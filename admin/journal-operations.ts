@@ -14,7 +14,8 @@ export async function journalled(
   call: () => Promise<unknown>,
 ): Promise<unknown> {
   const { name, operation, caller } = asked
-  if (operation.role === 'viewer' || operation.route.method === 'GET') return await call()
+  const { role, route, isStep = false } = operation
+  if (role === 'viewer' || route.method === 'GET' || isStep) return await call()
   const target = asked.target === '' ? undefined : asked.target.slice(0, MAX_TARGET_CHARACTERS)
   const { detail } = asked
   const facts = { kind: 'operation', caller: callerOf(caller), operation: name, target, detail } as const

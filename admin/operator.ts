@@ -48,11 +48,11 @@ export async function callOperation(
   return answer
 }
 
-/** What an operation is about: the parameters of its route, or the name of what is new. None of them is a secret. */
+/** What an operation is about: the parameters of its route, or the name or ID of what is new. None of them is a secret. */
 function targetOf({ route }: Operation, request: unknown): string {
   const fields: Record<string, unknown> = { ...Object(request) }
   const names = Array.from(route.path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
-  const texts = (names.length > 0 ? names : ['name']).map((name) => fields[name])
+  const texts = (names.length > 0 ? names : ['name', 'manufacturerId']).map((name) => fields[name])
   return texts.filter((text) => typeof text === 'string').join(' ')
 }
 

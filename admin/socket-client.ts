@@ -5,24 +5,11 @@ import { join } from 'node:path'
 import getRawBody from 'raw-body'
 import { z } from 'zod'
 import { RegistryError } from '../registry/index.ts'
+import { AdminError } from './admin-error.ts'
 import type { OperationName, Operator } from './operations/index.ts'
 import { operationNamed, operatorOf } from './operator.ts'
 import { isRefusalCode } from './refusal-status.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
-
-/** `denied`: this user may not open the socket. `unreachable`: the server went away or does not answer. `failed`: it answered with a fault. */
-export type AdminErrorReason = 'denied' | 'unreachable' | 'failed'
-
-/** The running server could not be asked, or could not answer. A refusal it did answer with is a {@link RegistryError}. */
-export class AdminError extends Error {
-  override readonly name = 'AdminError'
-  readonly reason: AdminErrorReason
-
-  constructor(reason: AdminErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
-  }
-}
 
 export interface Timeouts {
   /** @defaultValue 5_000 */

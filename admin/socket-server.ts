@@ -9,7 +9,8 @@ import { askOperator, operationNamed } from './operator.ts'
 import { statusOf } from './refusal-status.ts'
 import { ADMIN_SOCKET, codeOf, socketAddress } from './socket-path.ts'
 
-const MAX_BODY_BYTES = 64 * 1024
+/** As over HTTP. */
+const MAX_BODY_BYTES = 1024 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 /** What is under way when the server closes may finish within this time. */
 const CLOSE_GRACE_MS = 2_000

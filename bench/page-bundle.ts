@@ -1,11 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const PARTS = new Set(['.html', '.js', '.css', '.svg'])
-
-/** Bytes of the built page, gzipped as a server or proxy would; `/docs`, which most never open, is not in it. */
-export const bundleSize = (folder: string): number =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => PARTS.has(extname(name)) && !name.startsWith('docs'))
-    .reduce((sum, name) => sum + gzipSync(readFileSync(join(folder, name)), { level: 9 }).length, 0)
+/**
+ * Bytes that a browser fetches when it opens the built page, gzipped as a proxy would: the document and what it names. What
+ * is loaded when it is needed (the reader of CSV files, `/docs`) is not in it.
+ */
+export function bundleSize(folder: string): number {
+  const document = readFileSync(join(folder, 'index.html'), 'utf8')
+  const named = Array.from(document.matchAll(/(?:src|href)="\/([^"]+)"/g), ([, name]) => name ?? '')
+  return ['index.html', ...named]
+    .map((name) => gzipSync(readFileSync(join(folder, name)), { level: 9 }).length)
+    .reduce((sum, bytes) => sum + bytes, 0)
+}

@@ -1,12 +1,11 @@
 import { Option, type Command } from 'commander'
-import { connectOperator, type AccountSummary } from '../admin/index.ts'
+import { type AccountSummary, wholeList } from '../admin/index.ts'
 import { ROLES, type Role } from '../registry/index.ts'
 import { CliError, ExitCode, usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { printable } from './output.ts'
 import { readSecret } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
-import { wholeList } from './whole-list.ts'
 
 const ROLE = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES)
 const PASSWORD_FILE = ['--password-file <file>', 'take the password from a file instead of asking for it'] as const
@@ -129,7 +128,7 @@ async function removeAccount(session: Session, name: string): Promise<void> {
 
 async function makeSetupCode(session: Session): Promise<void> {
   const { config } = session.loadConfig()
-  const operator = await connectOperator(config.data)
+  const operator = await session.connect(config)
   if (operator === undefined) {
     throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
       hint: 'The code is good at a running server. Without one: mooring admin create NAME',

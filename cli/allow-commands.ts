@@ -113,16 +113,18 @@ async function importFile(session: Session, file: string, dryRun: boolean): Prom
   const { output } = session
   const { problems, count, change } = await session.withOperator(async (operator) => {
     const { import: id } = await operator.beginAllowListImport()
+    let isCommitted = false
     try {
       const read = await stage(operator, id, { file, path: resolve(session.context.cwd, file) }, output)
       if (read.problems.length > 0) return { ...read, change: undefined }
       const request = { import: id }
-      const compared = dryRun ? operator.compareAllowListImport(request) : operator.commitAllowListImport(request)
-      return { ...read, change: await compared }
+      if (dryRun) return { ...read, change: await operator.compareAllowListImport(request) }
+      const committed = await operator.commitAllowListImport(request)
+      isCommitted = true
+      return { ...read, change: committed }
     } finally {
       output.progress('')
-      // After a commit there is nothing to give up any more.
-      await operator.abandonAllowListImport({ import: id }).catch(() => {})
+      if (!isCommitted) await operator.abandonAllowListImport({ import: id }).catch(() => {})
     }
   })
   if (change === undefined) {

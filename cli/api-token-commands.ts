@@ -1,11 +1,10 @@
 import { Option, type Command } from 'commander'
-import type { ApiTokenSummary } from '../admin/index.ts'
+import { type ApiTokenSummary, wholeList } from '../admin/index.ts'
 import { ROLES, type Role } from '../registry/index.ts'
 import { parseExpires } from './durations.ts'
 import { collect, examples } from './help.ts'
 import { printable } from './output.ts'
 import type { Run, Session } from './session.ts'
-import { wholeList } from './whole-list.ts'
 
 export function addApiTokenCommands(program: Command, run: Run): void {
   const token = program

@@ -10,6 +10,9 @@ export interface ConfigOptions {
   readonly config?: string
   readonly listen?: readonly string[]
   readonly set?: readonly string[]
+  /** A server elsewhere, and what is shown to it. */
+  readonly server?: string
+  readonly apiTokenFile?: string
   /** Every setting that has a flag of its own, under the name that commander gives it. */
   readonly [attribute: string]: unknown
 }

@@ -36,6 +36,8 @@ export interface CliContext {
   serve(loaded: LoadedConfig): Promise<number>
   /** Calls `listener` at SIGINT and SIGTERM instead of ending the process, until the returned function is called. */
   onInterrupt(listener: () => void): () => void
+  /** Whether the operator's page must be there; from source it may not have been built. */
+  readonly carriesPage: boolean
   /** What the program carries with it besides its code. */
   readonly packagedFiles: { names(): readonly string[]; read(name: string): string }
 }

@@ -54,6 +54,20 @@ export function addDeviceCommands(program: Command, run: Run): void {
     .addHelpText('after', examples('mooring device get A1-0001'))
     .action((id: string, _options: unknown, command: Command) => run(command, (session) => getDevice(session, id)))
 
+  device
+    .command('create')
+    .argument('<manufacturer-id>', 'as the device would send it')
+    .option('--recipe <name>', 'what it starts with (default: as configured)')
+    .option('--tag <key=value>', 'a further tag; may be given more than once', collect)
+    .description('put in a device by hand, without a token, and print its credentials, once')
+    .addHelpText(
+      'after',
+      examples('mooring device create A1-0001', 'mooring device create A1-0001 --tag line=3 --json > credentials.json'),
+    )
+    .action((id: string, options: CreateOptions, command: Command) =>
+      run(command, (session) => createDevice(session, id, options)),
+    )
+
   const simple = (kind: SimpleKind, description: string, ...lines: string[]): void => {
     bulkCommand(device, kind, description, lines).action(
       (id: string | undefined, options: ChangeOptions, command: Command) =>
@@ -128,6 +142,33 @@ function bulkCommand(device: Command, name: string, description: string, lines: 
       .description(description),
   ).option('--yes', 'really do it to all that are selected; without it they are counted')
   return lines.length === 0 ? command : command.addHelpText('after', examples(...lines))
+}
+
+interface CreateOptions {
+  readonly recipe?: string
+  readonly tag?: readonly string[]
+}
+
+async function createDevice(session: Session, id: string, { recipe, tag = [] }: CreateOptions): Promise<void> {
+  const tags = tag.map(parseTag)
+  const made = await session.withOperator((operator) =>
+    operator.createDevice({ manufacturerId: id, tags, ...(recipe === undefined ? {} : { recipe }) }),
+  )
+  showCredentials(session, made)
+}
+
+function showCredentials(
+  { output }: Session,
+  made: { readonly deviceId: string; readonly accessKey: string; readonly accessSecret: string },
+): void {
+  output.answer(made, () =>
+    fields([
+      ['device', made.deviceId],
+      ['access key', made.accessKey],
+      ['access secret', made.accessSecret],
+    ]),
+  )
+  output.note('The secret is shown this once; only a hash of it is kept.')
 }
 
 interface ListOptions extends SelectionOptions {
@@ -264,14 +305,7 @@ async function rotate(session: Session, id: string | undefined, options: RotateO
   }
   if (Object.keys(filter).length > 0) throw usageError(NOT_BOTH)
   const credentials = await session.withOperator((operator) => operator.rotateDevice({ device: id, ...given }))
-  session.output.answer(credentials, () =>
-    fields([
-      ['device', credentials.deviceId],
-      ['access key', credentials.accessKey],
-      ['access secret', credentials.accessSecret],
-    ]),
-  )
-  session.output.note('The secret is shown this once; only a hash of it is kept.')
+  showCredentials(session, credentials)
 }
 
 interface ReadmitOptions {

@@ -16,7 +16,10 @@ type Request = Parameters<Operator['listJournal']>[0]
 type Filter = Omit<Request, 'limit' | 'before' | 'after'>
 
 export function addJournalCommands(program: Command, run: Run): void {
-  const journal = program.command('journal').description('what happened: registrations, refusals, operations')
+  const journal = program
+    .command('journal')
+    .alias('audit')
+    .description('what happened: registrations, refusals, operations')
 
   filtered(journal.command('list').description('list entries, newest first'))
     .option('--limit <number>', `how many, at most ${MAX_ENTRIES_PER_PAGE}`, parseLimit, DEFAULT_PAGE)

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import type { ServiceKeySummary } from '../admin/index.ts'
+import { type ServiceKeySummary, wholeList } from '../admin/index.ts'
 import { collect, examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import { secretOfFile } from './secret-input.ts'
 import type { Run, Session } from './session.ts'
-import { wholeList } from './whole-list.ts'
 
 export function addKeyCommands(program: Command, run: Run): void {
   const key = program.command('key').alias('keys').description('service keys: MQTT access for your own software')

@@ -48,7 +48,7 @@ export class Output {
     let count = 0
     return {
       add: (row) => {
-        if (format === 'json') stdout.write(`${count === 0 ? `{${JSON.stringify(list)}:[` : ','}\n${jsonLine(row)}`)
+        if (format === 'json') stdout.write(`${count === 0 ? `{${JSON.stringify(list)}:[` : ','}${jsonLine(row)}`)
         else if (format === 'csv') stdout.write(toCsv([row], { head: count === 0 }))
         else stdout.write(format === 'jsonl' ? `${jsonLine(row)}\n` : withNewline(human(row)))
         count += 1
@@ -56,7 +56,7 @@ export class Output {
       end: (more = {}) => {
         if (format !== 'json') return
         const others = Object.entries(more).map(([name, value]) => `,${JSON.stringify(name)}:${jsonLine(value)}`)
-        stdout.write(`${count === 0 ? `{${JSON.stringify(list)}:[` : '\n'}]${others.join('')}}\n`)
+        stdout.write(`${count === 0 ? `{${JSON.stringify(list)}:[` : ''}]${others.join('')}}\n`)
       },
     }
   }

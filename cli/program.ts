@@ -8,23 +8,24 @@ type Add = (program: Command, run: Run) => void
 /** The commands, in the order of the help, by their first words. What a command line does not name is not loaded. */
 export const GROUPS: readonly (readonly [words: readonly string[], load: () => Promise<Add>])[] = [
   [
-    ['serve', 'demo', 'self-test', 'status', 'version'],
+    ['serve', 'demo', 'self-test', 'status', 'health', 'version'],
     async () => (await import('./server-commands.ts')).addServerCommands,
   ],
   [['token', 'tokens'], async () => (await import('./token-commands.ts')).addTokenCommands],
-  [['signing-key'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
+  [['signing-key', 'signing-keys'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
   [['key', 'keys'], async () => (await import('./key-commands.ts')).addKeyCommands],
   [['device', 'devices'], async () => (await import('./device-commands.ts')).addDeviceCommands],
-  [['journal'], async () => (await import('./journal-commands.ts')).addJournalCommands],
+  [['journal', 'audit'], async () => (await import('./journal-commands.ts')).addJournalCommands],
   [['explain'], async () => (await import('./explain-command.ts')).addExplainCommand],
   [['allow'], async () => (await import('./allow-commands.ts')).addAllowCommands],
-  [['approval'], async () => (await import('./approval-commands.ts')).addApprovalCommands],
+  [['approval', 'approvals'], async () => (await import('./approval-commands.ts')).addApprovalCommands],
   [['recipe', 'recipes'], async () => (await import('./recipe-commands.ts')).addRecipeCommands],
   [['backup'], async () => (await import('./backup-commands.ts')).addBackupCommands],
   [['store'], async () => (await import('./store-commands.ts')).addStoreCommands],
   [['admin', 'admins'], async () => (await import('./admin-commands.ts')).addAdminCommands],
-  [['apitoken'], async () => (await import('./api-token-commands.ts')).addApiTokenCommands],
+  [['apitoken', 'apitokens'], async () => (await import('./api-token-commands.ts')).addApiTokenCommands],
   [['config'], async () => (await import('./config-commands.ts')).addConfigCommands],
+  [['cert', 'certs'], async () => (await import('./certificate-commands.ts')).addCertificateCommands],
   [['doctor'], async () => (await import('./doctor.ts')).addDoctorCommand],
   [['completion'], async () => (await import('./completion.ts')).addCompletionCommands],
   [['upgrade-check'], async () => (await import('./upgrade-check.ts')).addUpgradeCheck],
@@ -51,6 +52,8 @@ export async function buildProgram(parts: {
     .helpCommand('help [command]', 'show help for a command')
     .option('--data <dir>', 'the data folder (MOORING_DATA)')
     .option('--config <file>', 'the config file (MOORING_CONFIG; else mooring.yaml in the data folder, else here)')
+    .option('--server <url>', 'ask a server elsewhere, over its admin API: https://broker.example:8443')
+    .option('--api-token-file <file>', 'what is shown to it: a token of mooring apitoken create')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     // Whoever catches the CommanderError prints it, in the form that was asked for.
     .configureOutput({

@@ -7,11 +7,19 @@ import { connectClient, startOwnServer, temporaryFolder } from './own-server.ts'
 import { Stop } from './stop.ts'
 
 /** What is served over HTTP besides the registration, and what each answer must hold. */
-const PAGES: readonly { readonly path: string; readonly holds: RegExp }[] = [
+interface ServedPage {
+  readonly path: string
+  readonly holds: RegExp
+}
+
+const PAGES: readonly ServedPage[] = [
   { path: '/livez', holds: /ok/ },
   { path: '/readyz', holds: /ok/ },
   { path: '/metrics', holds: /^mooring_build_info\{/m },
+  { path: '/openapi.json', holds: /^\{"openapi":"3\.1\./ },
 ]
+/** The operator's page. */
+const ROOT = { path: '/', holds: /<div id="app">/ }
 
 /** An emulated processor takes ten times as long as a real one. */
 const DEADLINE_MS = 120_000
@@ -77,8 +85,9 @@ async function checkEverything(context: CliContext, stop: Stop, pass: (what: str
   pass('a message of QoS 1 goes out and comes back over TCP')
   await roundTrip(stop, first.ws, gateway, `${config.mqtt.topicRoot}/${gateway.deviceId}/state`)
   pass('and over WebSocket')
-  await fetchPages(stop, first.http)
-  pass(`pages are served: ${PAGES.map(({ path }) => path).join(' ')}`)
+  const pages = context.carriesPage ? [...PAGES, ROOT] : PAGES
+  await fetchPages(stop, first.http, pages)
+  pass(`pages are served: ${pages.map(({ path }) => path).join(' ')}`)
 
   stop.step = 'leave a message for a device that is away'
   const away = await connectClient(stop, first.tcp, { ...loginOf(sensor), clean: false })
@@ -161,8 +170,8 @@ const firstMessage = (client: MqttClient, topic: string): Promise<string> =>
     })
   })
 
-async function fetchPages(stop: Stop, origin: string): Promise<void> {
-  for (const { path, holds } of PAGES) {
+async function fetchPages(stop: Stop, origin: string, pages: readonly ServedPage[]): Promise<void> {
+  for (const { path, holds } of pages) {
     stop.step = `fetch ${path}`
     const response = await stop.orElse(fetch(`${origin}${path}`))
     const text = await stop.orElse(response.text())

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { connectOperator, type ServerStatus } from '../admin/index.ts'
+import type { Operator, ServerStatus } from '../admin/index.ts'
 import { configurationDocs } from '../config.ts'
 import { addConfigOptions } from './config-options.ts'
 import { CliError, ExitCode } from './failure.ts'
@@ -50,6 +50,12 @@ export function addServerCommands(program: Command, run: Run): void {
     .action((_options: unknown, command: Command) => run(command, showStatus))
 
   program
+    .command('health')
+    .description('ask the running server whether it can serve; exit code 1 when it cannot, 7 when none runs')
+    .addHelpText('after', examples('mooring health --data /data'))
+    .action((_options: unknown, command: Command) => run(command, showHealth))
+
+  program
     .command('version')
     .description('show the version')
     .action((_options: unknown, command: Command) => run(command, showVersion))
@@ -84,15 +90,25 @@ async function writeDocs({ context }: Session, page: string | undefined): Promis
 }
 
 async function showStatus(session: Session): Promise<void> {
-  const { config } = session.loadConfig()
-  const operator = await connectOperator(config.data)
-  if (operator === undefined) {
-    throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
-      hint: 'Start it with: mooring serve. With another data folder: mooring status --data DIR',
-    })
-  }
-  const status = await operator.status()
+  const status = await (await runningServer(session, 'status')).status()
   session.output.answer(status, () => describeStatus(status))
+}
+
+async function runningServer(session: Session, command: string): Promise<Operator> {
+  const { config } = session.loadConfig()
+  const operator = await session.connect(config)
+  if (operator !== undefined) return operator
+  throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
+    hint: `Start it with: mooring serve. With another data folder: mooring ${command} --data DIR`,
+  })
+}
+
+async function showHealth(session: Session): Promise<number> {
+  const health = await (await runningServer(session, 'health')).health()
+  session.output.answer(health, () =>
+    fields(health.checks.map(({ name, ok, detail = 'failed' }) => [name, ok ? 'ok' : detail])),
+  )
+  return health.ready ? ExitCode.ok : ExitCode.failure
 }
 
 function describeStatus(status: ServerStatus): string {

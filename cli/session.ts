@@ -1,11 +1,14 @@
 import type { Command } from 'commander'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectOperator, type Operator } from '../admin/index.ts'
+import { connectOperator, operatorOverHttp, type Operator } from '../admin/index.ts'
 import { loadConfig, type Config, type LoadedConfig } from '../config.ts'
+import { Secret } from '../registry/index.ts'
 import { StorageError } from '../storage/index.ts'
 import { flagsOf, type ConfigOptions } from './config-options.ts'
 import type { CliContext, LocalStore } from './context.ts'
+import { usageError } from './failure.ts'
 import type { Output } from './output.ts'
+import { secretOfFile } from './secret-input.ts'
 
 /** A server that starts holds the store before it listens on its socket; another command holds it for a moment. */
 const LOCKED_PATIENCE_MS = 3_000
@@ -41,7 +44,7 @@ export class Session {
     work: (operator: Operator, facts: { config: Config; running: boolean }) => Promise<T>,
   ): Promise<T> {
     const { config } = this.loadConfig()
-    const remote = await connectOperator(config.data)
+    const remote = await this.connect(config)
     if (remote !== undefined) return await work(remote, { config, running: true })
     const store = await this.#openLocal(config)
     try {
@@ -49,6 +52,19 @@ export class Session {
     } finally {
       await store.close()
     }
+  }
+
+  /** The server that is meant: the one that was named, or the one that holds the data folder; undefined when none does. */
+  async connect({ data }: Pick<Config, 'data'>): Promise<Operator | undefined> {
+    const { server, apiTokenFile } = this.#options
+    if (server === undefined && apiTokenFile === undefined) return await connectOperator(data)
+    if (server === undefined || apiTokenFile === undefined)
+      throw usageError('--server and --api-token-file belong together')
+    if (!URL.canParse(server) || !['http:', 'https:'].includes(new URL(server).protocol)) {
+      throw usageError(`--server ${JSON.stringify(server)} is not a URL such as https://broker.example:8443`)
+    }
+    const token = await secretOfFile(this.context, '--api-token-file', apiTokenFile)
+    return operatorOverHttp(new URL(server), new Secret(token))
   }
 
   async #openLocal(config: Config): Promise<LocalStore & { running: boolean }> {

@@ -5,9 +5,9 @@ import { parseExpires } from './durations.ts'
 import { ExitCode, usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
 import { addLeakCommand } from './leak-command.ts'
-import { fields, printable, printableLines, type Output } from './output.ts'
-import { readAll } from './secret-input.ts'
+import { printable, printableLines, type Output } from './output.ts'
 import type { Run, Session } from './session.ts'
+import { describeTimes, inspectToken, tokenText } from './token-inspect.ts'
 import { addTermsOptions, termsOf, type TermsOptions } from './token-options.ts'
 import { addTokenRecordCommands } from './token-record-commands.ts'
 
@@ -47,6 +47,15 @@ export function addTokenCommands(program: Command, run: Run): void {
     .addHelpText('after', examples('mooring token verify eyJhbGciOi…', 'mooring token verify - < token.jwt'))
     .action((text: string, _options: unknown, command: Command) =>
       run(command, (session) => verifyToken(session, text)),
+    )
+
+  token
+    .command('inspect')
+    .argument('<token>', 'the token, or - to read it from stdin')
+    .description('print what a token says, without checking anything')
+    .addHelpText('after', examples('mooring token inspect - < token.jwt'))
+    .action((text: string, _options: unknown, command: Command) =>
+      run(command, (session) => inspectToken(session, text)),
     )
 
   addLeakCommand(token, run)
@@ -125,9 +134,8 @@ function splitOnce(pair: string): [key: string, value: string | undefined] {
 }
 
 async function verifyToken(session: Session, given: string): Promise<number> {
-  const token =
-    given === '-' ? await readAll(session.context.stdin, 'what came from stdin is too long to be a token') : given
-  const verdict = await session.withOperator((operator) => operator.verifyToken({ token: token.trim() }))
+  const token = await tokenText(session, given)
+  const verdict = await session.withOperator((operator) => operator.verifyToken({ token }))
   session.output.answer(verdict, () => describe(verdict))
   return verdict.accepted ? ExitCode.ok : ExitCode.refused
 }
@@ -141,17 +149,6 @@ function describe(verdict: TokenVerdict): string {
     printableLines(JSON.stringify(header, null, 2)),
     printableLines(JSON.stringify(payload, null, 2)),
     '',
-    fields([
-      ['issued', readable(payload.iat) ?? 'not said'],
-      ...(payload.nbf === undefined ? [] : [['not before', readable(payload.nbf) ?? 'not said'] as const]),
-      ['expires', readable(payload.exp) ?? 'never'],
-    ]),
+    describeTimes(payload),
   ].join('\n')
-}
-
-/** `NumericDate` as ISO 8601. Source: RFC 7519 §2. */
-function readable(seconds: number | undefined): string | undefined {
-  if (seconds === undefined) return undefined
-  const date = new Date(seconds * 1000)
-  return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString()
 }

@@ -1,11 +1,10 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import type { Operator, TokenSummary } from '../admin/index.ts'
+import { type Operator, type TokenSummary, wholeList } from '../admin/index.ts'
 import { usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { fields, printable } from './output.ts'
 import type { Run, Session } from './session.ts'
 import { parseCount } from './token-options.ts'
-import { wholeList } from './whole-list.ts'
 
 const EITHER = 'its ID (jti) or its name; legacy stands for all that were signed elsewhere'
 

@@ -118,10 +118,10 @@ async function packagedFiles() {
 function page(folder) {
   const built = join(dist, 'ui')
   const names = existsSync(built)
-    ? readdirSync(built, { recursive: true }).filter((name) => statSync(join(built, name)).isFile())
+    ? readdirSync(built, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(built, name)).isFile())
     : []
   const list = join(folder, 'ui.json')
-  writeFileSync(list, JSON.stringify(names.toSorted()))
+  writeFileSync(list, JSON.stringify(names))
   return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(built, name)])), 'ui.json': list }
 }
 

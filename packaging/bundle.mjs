@@ -117,8 +117,11 @@ export async function bundle(folder) {
   })
   await build.close()
   const modules = output.flatMap((part) => (part.type === 'chunk' ? Object.keys(part.modules) : []))
-  const packages = [...new Set(modules.map((id) => PACKAGE_OF.exec(id)?.[0]).filter((folder) => folder !== undefined))]
-    .map((folder) => relative(root, folder))
-    .toSorted()
-  return { packages, parts: output.map((part) => part.fileName).filter((name) => name.endsWith('.cjs')) }
+  const packages = modules.map((id) => PACKAGE_OF.exec(id)?.[0]).filter((place) => place !== undefined)
+  return {
+    packages: [...new Set(packages.map((place) => relative(root, place)))].toSorted((one, other) =>
+      one < other ? -1 : 1,
+    ),
+    parts: output.map((part) => part.fileName).filter((name) => name.endsWith('.cjs')),
+  }
 }

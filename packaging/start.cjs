@@ -1,7 +1,7 @@
 // What Node runs in the single executable: it calls the program, which packaging/bundle.mjs has made, and no more.
 // Node could hold the program itself, but would compile most of it at each start: the code that it keeps is none that
 // runs later. What packaging/warm.mjs keeps is all that a start needs.
-const { dirname } = require('node:path')
+const path = require('node:path')
 const { getRawAsset } = require('node:sea')
 const { brotliDecompressSync, zstdDecompressSync } = require('node:zlib')
 const { Script } = require('node:vm')
@@ -18,7 +18,7 @@ function load(name) {
   const bytes = Buffer.from(getRawAsset(`code/${name}`))
   const source = (name === MAIN ? zstdDecompressSync(bytes) : brotliDecompressSync(bytes)).latin1Slice()
   const compiled = new Script(source, { filename: name, ...(name === MAIN && { cachedData: keptCode() }) })
-  compiled.runInThisContext()(module.exports, requirePart, module, process.execPath, dirname(process.execPath))
+  compiled.runInThisContext()(module.exports, requirePart, module, process.execPath, path.dirname(process.execPath))
   return module.exports
 }
 

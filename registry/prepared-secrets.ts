@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Secret } from './secret.ts'
 
 /** An access secret and what is kept of it. */

@@ -1,6 +1,7 @@
 import type { Accounts } from './accounts/index.ts'
 import type { AccessControl } from './acl.ts'
 import type { Admission, AllowList, Approvals } from './admission/index.ts'
+import type { DeviceCredentials } from './access-key.ts'
 import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
 import type { Device, DeviceId, Tag } from './device.ts'
@@ -11,7 +12,7 @@ import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import { Logins } from './logins.ts'
 import type { Presented, Principal } from './principal.ts'
-import { Registrations, type Registered, type RegistrationRequest } from './registrations.ts'
+import { Registrations, type CreateDeviceRequest, type Registered, type RegistrationRequest } from './registrations.ts'
 import type { ReturnReason, Returns } from './returns/index.ts'
 import type { Revocation } from './revocation.ts'
 import { ServiceKeys } from './service-keys.ts'
@@ -150,6 +151,11 @@ export class Registry {
    */
   async registerDevice(request: RegistrationRequest): Promise<Registered> {
     return await this.#registrations.register(request)
+  }
+
+  /** A device that an operator puts in: without a token, and whoever may register. Its credentials are shown here and never again. */
+  createDevice(request: CreateDeviceRequest): Promise<DeviceCredentials> {
+    return this.#registrations.create(request)
   }
 
   /**

@@ -1,9 +1,9 @@
 import type { AccessKey, DeviceKey, ServiceKey } from './access-key.ts'
-import { firstIdSince, type Device, type DeviceId } from './device.ts'
-import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './devices/device-filter.ts'
+import type { Device, DeviceId } from './device.ts'
 import { DeviceIndex } from './devices/device-index.ts'
+import { DeviceSearch, type DevicePage, type DeviceSelection } from './devices/device-search.ts'
 import { GatheredWrites } from './gathered-writes.ts'
-import { normalised, prefixForms, type Normalisation } from './manufacturer-id.ts'
+import { normalised, type Normalisation } from './manufacturer-id.ts'
 import { registryRooms as rooms } from './store-rooms.ts'
 import { StoreWrites } from './store-writes.ts'
 import { keepOpen, readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
@@ -16,26 +16,6 @@ export interface RegistryDatabase {
 
 /** Little beside a hash and the queue before it when many devices register at once. */
 const GATHER_REGISTRATIONS_MS = 5
-
-export interface DeviceSelection {
-  readonly filter: DeviceFilter
-  readonly limit: number
-  /** The `next` of the page before. */
-  readonly after?: string
-}
-
-export interface DevicePage {
-  readonly devices: readonly Device[]
-  /** Where the next page begins. */
-  readonly next?: string
-}
-
-/** A page ends when so many records were looked at or so much time is over, however few of them were wanted. */
-const MOST_LOOKED_AT = 500
-const LONGEST_SEARCH_MS = 20
-
-/** Devices that are read with one question: no more than a page needs, and the loop is free meanwhile. */
-const READ_TOGETHER = 64
 
 /** As many devices are put into the index with one write. */
 const INDEXED_TOGETHER = 1000
@@ -81,6 +61,7 @@ export class RegistryStore {
   readonly #keysByDevice
   readonly #serviceKeys
   readonly #index: DeviceIndex
+  readonly #search: DeviceSearch
   readonly #meta
   readonly #claims = new Map<string, Promise<void>>()
   /** Devices that were not answered for, by manufacturer ID: nobody knows whether they are on the disk. */
@@ -98,6 +79,12 @@ export class RegistryStore {
     this.#serviceKeys = level.sublevel(rooms.serviceKeys)
     this.#meta = level.sublevel(rooms.meta)
     this.#index = new DeviceIndex(level)
+    this.#search = new DeviceSearch({
+      devices: this.#devices,
+      byManufacturerId: this.#byManufacturerId,
+      index: this.#index,
+      normalisation,
+    })
   }
 
   /**
@@ -311,71 +298,8 @@ export class RegistryStore {
   }
 
   /** A page of the devices that a filter selects. It may hold fewer than asked for, and not be the last. */
-  async selectDevices({ filter, limit, after }: DeviceSelection): Promise<DevicePage> {
-    const devices: Device[] = []
-    let next: string | undefined
-    let lookedAt = 0
-    const begunAt = performance.now()
-    for await (const candidates of this.#candidates(filter, after)) {
-      for (const { at, device } of candidates) {
-        const isWanted = device !== undefined && selects(filter, device)
-        // It tells that there is another page.
-        if (isWanted && devices.length === limit) return { devices, ...(next === undefined ? {} : { next }) }
-        next = at
-        if (isWanted) devices.push(device)
-        if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
-      }
-      if (next !== undefined && performance.now() - begunAt > LONGEST_SEARCH_MS) return { devices, next }
-    }
-    return { devices }
-  }
-
-  async *#candidates(filter: DeviceFilter, after: string | undefined): AsyncGenerator<Candidate[]> {
-    const prefix = prefixWanted(filter)
-    if (prefix !== undefined) {
-      for (const form of prefixForms(prefix, this.#normalisation)) {
-        if (after !== undefined && after >= form && !after.startsWith(form)) continue
-        yield* this.#candidatesNamed(form, after)
-      }
-      return
-    }
-    // IDs begin with the time of registration.
-    const since = filter.registeredSince === undefined ? '' : firstIdSince(filter.registeredSince)
-    const behind = after !== undefined && after > since ? after : since
-    const facets = facetsWanted(filter)
-    if (facets.length > 0) yield* this.#candidatesWith(facets, behind)
-    else {
-      for await (const some of chunksOf(this.#devices.iterator({ gt: behind }))) {
-        yield some.map(([at, device]) => ({ at, device }))
-      }
-    }
-  }
-
-  /** Those whose manufacturer ID is looked up under a key that begins with `form`, in the order of these keys. */
-  async *#candidatesNamed(form: string, after: string | undefined): AsyncGenerator<Candidate[]> {
-    const behind = after?.startsWith(form) === true ? { gt: after } : { gte: form }
-    for await (const some of chunksOf(this.#byManufacturerId.iterator(behind))) {
-      const found = some.filter(([at]) => at.startsWith(form))
-      yield await this.#read(found.map(([at, id]) => ({ at, id })))
-      if (found.length < some.length) return
-    }
-  }
-
-  async *#candidatesWith(facets: readonly string[], behind: string): AsyncGenerator<Candidate[]> {
-    let some: { readonly at: string; readonly id?: DeviceId }[] = []
-    for await (const place of this.#index.devicesWith(facets, behind)) {
-      some.push(place)
-      if (some.length < READ_TOGETHER && place.id !== undefined) continue
-      yield await this.#read(some)
-      some = []
-    }
-    yield await this.#read(some)
-  }
-
-  async #read(places: readonly { readonly at: string; readonly id?: DeviceId }[]): Promise<Candidate[]> {
-    const devices = await this.#devices.getMany(places.flatMap(({ id }) => id ?? []))
-    const read = devices.values()
-    return places.map(({ at, id }) => ({ at, device: id === undefined ? undefined : read.next().value }))
+  selectDevices(selection: DeviceSelection): Promise<DevicePage> {
+    return this.#search.select(selection)
   }
 
   /** Goes through all their IDs. */
@@ -406,22 +330,6 @@ export class RegistryStore {
 
   #putKey(key: AccessKey): WriteOperation {
     return { type: 'put', sublevel: this.#accessKeys, key: key.accessKey, value: key, valueEncoding: 'json' }
-  }
-}
-
-/** A place in an order of devices, and the device that stands there, if any. */
-interface Candidate {
-  readonly at: string
-  readonly device: Device | undefined
-}
-
-async function* chunksOf<T>(entries: { nextv(size: number): Promise<T[]>; close(): Promise<void> }) {
-  try {
-    for (let some = await entries.nextv(READ_TOGETHER); some.length > 0; some = await entries.nextv(READ_TOGETHER)) {
-      yield some
-    }
-  } finally {
-    await entries.close()
   }
 }
 

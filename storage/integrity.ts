@@ -109,21 +109,22 @@ async function findDamagedFile(store: string, names: readonly string[], version:
   return undefined
 }
 
-/** While one file is looked at the next is read. */
+/** Tables have 2 MB, so this many take little memory; the thread pool is done with them while one is looked at. */
+const AHEAD = 4
+
+/** While one file is looked at the next are read. */
 async function* readAhead<F extends { readonly file: string }>(
   files: readonly F[],
-): AsyncGenerator<F & { bytes: Buffer }> {
-  const begin = (index: number): Promise<Buffer> => {
-    const reading = readFile(files[index]!.file)
-    // Whoever waits for it hears of a failure; nobody does when the one before ends it all.
-    reading.catch(() => {})
-    return reading
-  }
-  let next = files.length === 0 ? undefined : begin(0)
+): AsyncGenerator<F & { readonly bytes: Buffer }> {
+  const reading: Promise<Buffer>[] = []
   for (const [index, file] of files.entries()) {
-    const bytes = await next!
-    next = index + 1 < files.length ? begin(index + 1) : undefined
-    yield { ...file, bytes }
+    for (const { file: next } of files.slice(index + reading.length, index + AHEAD)) {
+      const bytes = readFile(next)
+      // Whoever waits for it hears of a failure; nobody does when one before it ends it all.
+      bytes.catch(() => {})
+      reading.push(bytes)
+    }
+    yield { ...file, bytes: await reading.shift()! }
   }
 }
 

@@ -21,9 +21,9 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
     rooms: ['../registry/index.ts'],
     packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible', 'csv-stringify'],
   },
-  // What browsers load: types of the operations, and what both sides know of an allow-list.
+  // What browsers load: types of the operations, and what both sides know of an allow-list and of lists in pages.
   'admin/ui': {
-    rooms: ['../operations/index.ts', '../allow-list-rows.ts'],
+    rooms: ['../operations/index.ts', '../allow-list-rows.ts', '../whole-list.ts'],
     packages: ['preact', '@preact/signals', 'preact-iso', 'uplot', 'uqr', 'csv-parse', 'virtual:operations'],
   },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },

@@ -27,7 +27,7 @@ const apiToken = z
 export type ApiTokenSummary = z.output<typeof apiToken>
 
 /** What stands behind `#` stays in the browser: no log on the way has the code. */
-export const setupUrl = (page: string, code: string): string => `${page}setup#${code}`
+export const setupUrl = (pageUrl: string, code: string): string => `${pageUrl}setup#${code}`
 
 export const accountOperations = {
   createAccount: operation({

@@ -1,9 +1,7 @@
 import { z } from 'zod'
 import { RegistryError, type AllowListEntry, type Registry } from '../../registry/index.ts'
+import { MAX_ROWS_PER_PAGE } from '../allow-list-rows.ts'
 import { nothing, operation } from './operation.ts'
-
-/** The most rows of a list in one answer. */
-export const MAX_ROWS_PER_PAGE = 1000
 
 /** How many rows one question may look at before it answers with what it has found. */
 const MAX_ROWS_LOOKED_AT = 20_000
@@ -130,6 +128,7 @@ export const admissionOperations = {
   beginAllowListImport: operation({
     summary: 'Begin to put a new allow-list beside the one in force. Another import that was under way ends.',
     route: { method: 'POST', path: '/allow-list-imports' },
+    isStep: true,
     role: 'operator',
     request: nothing,
     answer: z.object({ import: z.int() }),
@@ -139,6 +138,7 @@ export const admissionOperations = {
   addAllowListRows: operation({
     summary: 'Add rows to an import. A row that cannot be one is told, and left out.',
     route: { method: 'POST', path: '/allow-list-imports/{import}/rows' },
+    isStep: true,
     role: 'operator',
     request: importRequest.extend({
       rows: z
@@ -170,6 +170,7 @@ export const admissionOperations = {
   abandonAllowListImport: operation({
     summary: 'Give an import up.',
     route: { method: 'DELETE', path: '/allow-list-imports/{import}' },
+    isStep: true,
     role: 'operator',
     request: importRequest,
     answer: z.object({ abandoned: z.int() }),

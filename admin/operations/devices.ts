@@ -66,6 +66,20 @@ export const deviceOperations = {
     },
   }),
 
+  createDevice: operation({
+    summary: 'Put in a device by hand, without a token and whoever may register. Its secret is shown this once.',
+    route: { method: 'POST', path: '/devices' },
+    role: 'operator',
+    request: z.strictObject({
+      manufacturerId: z.string(),
+      recipe: z.string().exactOptional().meta({ description: 'What it starts with; as configured when absent.' }),
+      tags: z.array(tag).exactOptional(),
+    }),
+    answer: deviceSecret,
+    call: async ({ registry }, { tags = [], ...request }) =>
+      revealed(await registry.createDevice({ ...request, tags })),
+  }),
+
   disableDevice: operation({
     summary: 'End the connection of a device and refuse its logins until it is enabled again.',
     route: { method: 'POST', path: '/devices/{device}/disable' },

@@ -17,12 +17,22 @@ export interface OperatorChange {
   readonly by: Caller
 }
 
+/** One thing that must be in order. */
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  /** Why not. */
+  readonly detail?: string
+}
+
 /** What operations act on. */
 export interface OperatorParts {
   readonly registry: Registry
   /** Facts about the running server; asked anew each time. */
   readonly status: () => ServerStatus
   readonly backups: { create(to: string | undefined): Promise<BackupSummary> }
+  /** What must be in order before the running server can serve; absent when none runs. */
+  readonly readiness?: () => readonly HealthCheck[]
   /** Where people can reach the page of the running server, with a slash at the end; absent when none runs. */
   readonly adminUrls?: () => readonly string[]
   /** Told of every change; nobody is when it is absent. */
@@ -52,6 +62,8 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly role: Role
   readonly request: Q
   readonly answer: A
+  /** A step of something that is told of as a whole: the journal leaves it out. */
+  readonly isStep?: true
   /** How long the answer may take when it takes longer than others. */
   readonly answerMs?: number
   /** What of the request, beside what it is about, is written into the journal; never a secret. */

@@ -1,7 +1,5 @@
 import { z } from 'zod'
-
-/** The most of a list in one answer. */
-export const MAX_ITEMS_PER_PAGE = 1000
+import { MAX_ITEMS_PER_PAGE } from '../whole-list.ts'
 
 /** What a request says of the page that it wants. */
 export const page = {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RegistryError } from '../../registry/index.ts'
 import { nothing, operation } from './operation.ts'
 
 const serverStatus = z
@@ -27,5 +28,23 @@ export const serverOperations = {
     request: nothing,
     answer: serverStatus,
     call: async ({ status }) => status(),
+  }),
+
+  health: operation({
+    summary: 'Say whether the running server can serve, as `/readyz` does, and why not.',
+    route: { method: 'GET', path: '/health' },
+    role: 'viewer',
+    request: nothing,
+    answer: z
+      .object({
+        ready: z.boolean(),
+        checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string().exactOptional() })).readonly(),
+      })
+      .meta({ id: 'Health' }),
+    async call({ readiness }) {
+      if (readiness === undefined) throw new RegistryError('ERR_CONFLICT', 'No server runs.')
+      const checks = readiness()
+      return { ready: checks.every(({ ok }) => ok), checks }
+    },
   }),
 }

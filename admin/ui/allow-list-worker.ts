@@ -28,6 +28,6 @@ async function read(file: File): Promise<void> {
 }
 
 /** Inside the reader's loop, so that what is wrong with the text is told like any other problem of the file. */
-function* recordsOf(text: string): Generator<unknown> {
+function* recordsOf(text: string): Generator {
   yield* parse(text, CSV_OPTIONS)
 }

@@ -46,7 +46,7 @@ const COME_BACK_MS = 5000
 type Listener = (events: readonly LiveEvent[]) => void
 const listeners = new Set<Listener>()
 let waiting: LiveEvent[] = []
-let count = 0
+let counted = 0
 let source: EventSource | undefined
 let drawing: ReturnType<typeof setTimeout> | undefined
 let rereading: ReturnType<typeof setTimeout> | undefined
@@ -64,15 +64,15 @@ export function startLive(): void {
   source = new EventSource(`${PREFIX}/events`)
   source.addEventListener('hello', () => {
     // Events are not kept: whatever came between is read.
-    if (count > 0 || stats.value !== undefined) {
+    if (counted > 0 || stats.value !== undefined) {
       changes.value++
       comebacks.value++
     }
     isLive.value = true
   })
-  source.addEventListener('stats', (event) => takeStats(dataOf<Stats>(event)))
+  source.addEventListener('stats', (event) => takeStats(statsOf(event)))
   for (const type of TYPES) {
-    source.addEventListener(type, (event) => take({ number: count++, type, at: Date.now(), data: dataOf(event) }))
+    source.addEventListener(type, (event) => take({ number: counted++, type, at: Date.now(), data: dataOf(event) }))
   }
   source.addEventListener('error', () => {
     isLive.value = false
@@ -129,4 +129,7 @@ function draw(): void {
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const dataOf = <T = LiveEvent['data']>(event: MessageEvent<string>): T => JSON.parse(event.data) as T
+const dataOf = (event: MessageEvent<string>): LiveEvent['data'] => JSON.parse(event.data) as LiveEvent['data']
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const statsOf = (event: MessageEvent<string>): Stats => JSON.parse(event.data) as Stats

@@ -1,7 +1,6 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { findSession } from './session.ts'
-import 'uplot/dist/uPlot.min.css'
 import './styles/tokens.css'
 import './styles/layout.css'
 import './styles/parts.css'

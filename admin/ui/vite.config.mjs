@@ -45,6 +45,7 @@ export default defineConfig({
     emptyOutDir: true,
     // The policy of the page allows no data: URLs, and one request less is worth nothing here.
     assetsInlineLimit: 0,
+    rolldownOptions: { checks: { pluginTimings: false } },
     modulePreload: { polyfill: false },
     // Those that know `light-dark()` by themselves: 2024 and later.
     target: ['chrome123', 'firefox120', 'safari17.5'],

@@ -168,7 +168,7 @@ export class Tokens {
     } catch (error) {
       throw this.#counted(record.id, error, now)
     }
-    const recipe = record.recipe === undefined ? this.#parts.recipe : this.#recipeNamed(record.recipe)
+    const recipe = this.recipeOf(record)
     if (recipe === undefined) throw new Error(`the recipe ${record.recipe} of token ${record.id} is gone`)
     return {
       tokenId: record.id,
@@ -185,6 +185,11 @@ export class Tokens {
         }
       },
     }
+  }
+
+  /** What a device starts with; undefined when there is none of that name. */
+  recipeOf({ recipe: name }: { readonly recipe?: string | undefined }): Recipe | undefined {
+    return name === undefined ? this.#parts.recipe : this.#recipeNamed(name)
   }
 
   /** @throws {RegistryError} `ERR_REGISTRATION_TOKEN_INVALID` with a message for the operator that says why. */

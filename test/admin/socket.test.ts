@@ -68,7 +68,7 @@ const refused = [
   {
     name: 'a huge body',
     path: '/getDevice',
-    body: `"${'x'.repeat(200_000)}"`,
+    body: `"${'x'.repeat(2_000_000)}"`,
     status: 413,
     code: 'ERR_BODY_TOO_LARGE',
   },

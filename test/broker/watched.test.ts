@@ -11,12 +11,12 @@ interface Seen {
 
 const sight = () => {
   const seen: Seen[] = []
-  let more = (): void => {}
+  let more: (() => void) | undefined
   return {
     seen,
     watcher: ({ topic, payload, qos }: { topic: string; payload: Buffer; qos: number }): void => {
       seen.push({ topic, text: payload.toString(), qos })
-      more()
+      more?.()
     },
     until: async (count: number): Promise<void> => {
       while (seen.length < count) await new Promise<void>((resolve) => (more = resolve))

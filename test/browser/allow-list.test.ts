@@ -25,7 +25,7 @@ const RIGHT = csv('manufacturerId,tags,note', 'PUMP-0001,site=berlin;line=3,', '
 
 test(
   'a CSV file with mistakes is told row by row and changes nothing; a good one takes effect as it said',
-  { skip: needsPage(), timeout: 60_000 },
+  { skip: needsPage(), timeout: 300_000 },
   async (t) => {
     const server = await startMooring(t)
     const operator = await firstOperator(server)

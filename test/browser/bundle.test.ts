@@ -5,7 +5,7 @@ import { UI_FOLDER, needsPage } from './support/chromium.ts'
 
 const MOST_BYTES = 60_000
 
-test('the page is at most 60 kB gzipped, everything that it loads together', { skip: needsPage() }, () => {
+test('what a browser loads to open the page is at most 60 kB gzipped', { skip: needsPage() }, () => {
   const bytes = bundleSize(UI_FOLDER)
   assert.ok(bytes > 10_000 && bytes <= MOST_BYTES, `${bytes} bytes`)
 })

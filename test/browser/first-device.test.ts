@@ -11,7 +11,7 @@ const browser = sharedBrowser()
 
 test(
   'from the setup code to a device that was cut off, without a reload',
-  { skip: needsPage(), timeout: 90_000 },
+  { skip: needsPage(), timeout: 300_000 },
   async (t) => {
     const server = await startMooring(t)
     const { page, allow } = await visit(t, await browser(), server.url('http'))

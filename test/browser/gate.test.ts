@@ -7,7 +7,7 @@ import { open } from './support/pages.ts'
 import { visit, type Visit } from './support/visit.ts'
 
 const browser = sharedBrowser()
-const options = { skip: needsPage(), timeout: 60_000 }
+const options = { skip: needsPage(), timeout: 300_000 }
 
 const NOT_IN = /GET \/admin\/v1\/me 401/
 
@@ -89,7 +89,7 @@ test('a page finds its server again after a restart, and shows what has changed'
   await page
     .getByRole('row')
     .filter({ hasText: 'PUMP-0001' })
-    .or(page.getByText('1 registered since'))
+    .or(page.getByText(/1 device registered since/))
     .first()
     .waitFor()
 })

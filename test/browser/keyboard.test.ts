@@ -11,7 +11,7 @@ const browser = sharedBrowser()
 
 test(
   'Tab and Enter alone lead from the login to a disabled device, and the focus is always seen',
-  { skip: needsPage(), timeout: 60_000 },
+  { skip: needsPage(), timeout: 300_000 },
   async (t) => {
     const server = await startMooring(t)
     const operator = await firstOperator(server)

@@ -5,18 +5,18 @@ import { startMooring } from '../support/server.ts'
 import { violationsOf } from './support/accessibility.ts'
 import { needsPage, sharedBrowser } from './support/chromium.ts'
 import { sticksOut, takePicture } from './support/layout.ts'
+import { firstOperator } from './support/operator.ts'
 import { open, PAGES } from './support/pages.ts'
 import { stocked } from './support/stocked.ts'
 import { visit } from './support/visit.ts'
 
 const browser = sharedBrowser()
-const options = { skip: needsPage(), timeout: 120_000 }
+const options = { skip: needsPage(), timeout: 300_000 }
 
 const LOOKS = [
   { theme: 'light', width: 1280 },
   { theme: 'light', width: 360 },
   { theme: 'dark', width: 1280 },
-  { theme: 'dark', width: 360 },
 ] as const
 
 /** Questions that lie over a page, and the buttons that ask them. */
@@ -87,7 +87,7 @@ test('so are the pages for those who are not in yet', options, async (t) => {
     assert.deepEqual(await faultsOf(page, 'setup'), [])
     if (theme === 'light') await takePicture(page, `setup-${width}`)
   }
-  await server.json('admin', 'create', 'ada')
+  await firstOperator(server)
   for (const { theme, width } of LOOKS) {
     const { page, allow } = await visit(t, await browser(), server.url('http'), { theme, width })
     allow(/GET \/admin\/v1\/me 401/)

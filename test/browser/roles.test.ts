@@ -25,7 +25,7 @@ async function offeredTo(t: TestContext, server: Mooring, cookie: string, device
   return offered
 }
 
-test('everybody is offered what his role may, and no more', { skip: needsPage(), timeout: 90_000 }, async (t) => {
+test('everybody is offered what his role may, and no more', { skip: needsPage(), timeout: 300_000 }, async (t) => {
   const server = await startMooring(t, { settings: { registration: { mode: 'approve' } } })
   const admin = await firstOperator(server)
   const viewer = await anOperator(server, { by: admin, name: 'vera', role: 'viewer' })

@@ -58,7 +58,7 @@ const amiss = [
 ]
 
 for (const { name, script, says } of amiss) {
-  test(`a visit notices ${name}`, { skip: needsChromium(), timeout: 60_000 }, async (t) => {
+  test(`a visit notices ${name}`, { skip: needsChromium(), timeout: 300_000 }, async (t) => {
     const { page, complaints, close } = await watched(await browser(), await serve(t, script))
     t.after(close)
     await page.goto('/')
@@ -72,7 +72,7 @@ for (const { name, script, says } of amiss) {
 
 test(
   'a visit has nothing to say of a page that is in order, or of what was allowed',
-  { skip: needsChromium(), timeout: 60_000 },
+  { skip: needsChromium(), timeout: 300_000 },
   async (t) => {
     const { page, allow, complaints, close } = await watched(
       await browser(),

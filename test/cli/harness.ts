@@ -34,6 +34,7 @@ export async function run(argv: readonly string[], parts: CliParts & { cwd: stri
     startServer: unexpected('startServer'),
     serve: unexpected('serve'),
     onInterrupt: () => () => {},
+    carriesPage: false,
     packagedFiles: { names: () => ['LICENSE'], read: (name) => `text of ${name}` },
     ...others,
   })

@@ -149,6 +149,9 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [2, 'journal', 'verify', '--expect', '1'],
   [0, 'explain', 'A1-0001'],
   [0, 'explain', 'nothing of the kind'],
+  [0, 'device', 'create', 'made', '--tag', 'line=3'],
+  [5, 'device', 'create', 'A1-0001'],
+  [2, 'device', 'create', 'other', '--recipe', 'nothing of the kind'],
   [0, 'backup', 'create', '--to', 'made'],
   [5, 'backup', 'create', '--to', 'there'],
   [2, 'backup', 'create', '--to', join('nowhere', 'at', 'all')],
@@ -159,7 +162,7 @@ const manyLines = /^journal (tail|export)/
 
 /** Commands that have nothing to do with the store, or nothing with one that a server has. */
 const others =
-  /^(serve|demo|self-test|status|version|upgrade-check|files|recipe check|doctor|completion|admin setup-url|config \w+|backup (verify|restore)|store \w+)$/
+  /^(serve|demo|self-test|status|health|version|upgrade-check|files|recipe check|doctor|completion|admin setup-url|cert show|token inspect|config \w+|backup (verify|restore)|store \w+)$/
 
 test('every command that needs the store is in the table', async () => {
   const all = Array.from((await cliDocs()).matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
@@ -197,6 +200,7 @@ const withoutChance = (text: string, cwd: string): string =>
     .replaceAll(/\b(tok|key)_[0-9a-f]{16}\b/g, '$1_ID')
     .replaceAll(/\bmooring_[\w-]{43}\b/g, 'API_TOKEN')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'SECRET')
+    .replaceAll(/\b[0-9a-f]{24}\b/g, 'DEVICE')
     .replaceAll(/"(iat|exp)":\d{10}/g, '"$1":SECONDS')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
 

@@ -54,6 +54,13 @@ test('the package installs, serves as its user, and leaves what it should', { sk
   assert.equal(ownership(CONFIG), 'root mooring 640')
   assert.equal(ownership(DATA), 'mooring mooring 700')
   assert.match(run('man', '--where', 'mooring'), /mooring\.1/)
+  for (const [completions, words] of [
+    ['bash-completion/completions/mooring', /^complete .*mooring$/m],
+    ['zsh/vendor-completions/_mooring', /^#compdef mooring$/m],
+    ['fish/vendor_completions.d/mooring.fish', /^complete -c mooring /m],
+  ] as const) {
+    assert.match(await readFile(join('/usr/share', completions), 'utf8'), words)
+  }
   assert.equal(run('systemd-analyze', 'verify', '/usr/lib/systemd/system/mooring.service'), '')
 
   const unit = await readFile('/usr/lib/systemd/system/mooring.service', 'utf8')

@@ -20,11 +20,12 @@ const MODES = [
 
 /** As far as the page can know it: the host that it was opened at, and the ports of the listeners. */
 function brokerUrl(host: string, listeners: Readonly<Record<string, string>>): string {
-  const portOf = (address: string | undefined): string | undefined => address?.split(':').at(-1)
   const { mqtts } = listeners
   if (mqtts !== undefined) return `mqtts://${host}:${portOf(mqtts)}`
   return `mqtt://${host}:${portOf(listeners['mqtt']) ?? '1883'}`
 }
+
+const portOf = (address: string | undefined): string | undefined => address?.split(':').at(-1)
 
 export function CreateToken({ close, done }: { close: () => void; done: (token: Answer<'createToken'>) => void }) {
   const { hostname, origin } = location

@@ -55,6 +55,14 @@ export function DevicePage() {
               ...(found.description === '' ? [] : [['Description', found.description] as const]),
               ['Class', found.deviceClass],
               ['Registered', <Registered device={found} />],
+              ...(found.tokenId === undefined
+                ? []
+                : [
+                    [
+                      'With the token',
+                      <a href={`/devices?token=${encodeURIComponent(found.tokenId)}`}>{found.tokenId}</a>,
+                    ] as const,
+                  ]),
               ['Tags', <DeviceTags device={found} changed={device.reload} />],
             ]}
           />
@@ -85,19 +93,13 @@ export function DevicePage() {
 
 const Trouble = ({ error }: { error: string | undefined }) => (error === undefined ? null : <Alert>{error}</Alert>)
 
-const Registered = ({ device: { registeredAt, registeredFrom, tokenId } }: { device: Device }) => (
+const Registered = ({ device: { registeredAt, registeredFrom } }: { device: Device }) => (
   <>
     <Time at={registeredAt} />
     {registeredFrom === undefined ? null : (
       <>
         {' '}
         from <span class="mono">{registeredFrom}</span>
-      </>
-    )}
-    {tokenId === undefined ? null : (
-      <>
-        {' '}
-        with <a href={`/devices?token=${encodeURIComponent(tokenId)}`}>this token</a>
       </>
     )}
   </>
@@ -130,10 +132,11 @@ const REACH = {
   blacklist: 'All but the topics that are listed',
 } as const
 
+const topics = (list: readonly string[]) => (list.length === 0 ? '–' : <code>{list.join(' ')}</code>)
+
 function accessOf({ access }: Device) {
   if (access === undefined) return []
   const { accessKey, filterType, pubTopics, subTopics, addresses, previousSecretUntil } = access
-  const topics = (list: readonly string[]) => (list.length === 0 ? '–' : <code>{list.join(' ')}</code>)
   return [
     ['Access key', <code>{accessKey}</code>],
     ['Reaches', REACH[filterType]],

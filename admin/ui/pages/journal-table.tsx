@@ -70,8 +70,11 @@ const KIND: Readonly<Record<Entry['result'], 'good' | 'bad' | 'warn' | 'plain'>>
   lost: 'warn',
 }
 
+/** `createApiToken` → `create api token`. */
+const inWords = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
 const whatOf = ({ kind, operation, count }: Entry): string =>
-  `${operation ?? kind}${count === undefined || count === 1 ? '' : ` ×${countText(count)}`}`
+  `${operation === undefined ? kind : inWords(operation)}${count === undefined || count === 1 ? '' : ` ×${countText(count)}`}`
 
 function Subject({ entry: { manufacturerId, deviceId, clientId, accessKey, target } }: { entry: Entry }) {
   const text = manufacturerId ?? target ?? deviceId ?? clientId ?? accessKey

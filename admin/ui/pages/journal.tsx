@@ -48,7 +48,13 @@ export function JournalPage() {
     >
       <Card>
         <Filters values={{ ...query }} apply={go} {...(Object.keys(filter).length > 0 ? { clear: () => go({}) } : {})}>
-          <Field label="Device or manufacturer ID" name="device" autoComplete="off" spellcheck={false} />
+          <Field
+            label="Device"
+            placeholder="device or manufacturer ID"
+            name="device"
+            autoComplete="off"
+            spellcheck={false}
+          />
           <Field label="Address" name="address" autoComplete="off" spellcheck={false} />
           <Choice label="What" name="kind" options={KINDS} />
           <Choice label="Result" name="result" options={RESULTS} />
@@ -80,11 +86,6 @@ function Tools({ request }: { request: JournalRequest }) {
       )
       .finally(() => (isBusy.value = false))
   }
-  const verify = async (): Promise<string> => {
-    const { whole, problem, checked } = await ask('verifyJournal')
-    if (!whole) throw new Error(problem ?? 'The journal was changed.')
-    return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
-  }
   const save = async (): Promise<string> => `${several(await exportJournal(request), 'entry', 'entries')} saved.`
   return (
     <>
@@ -99,4 +100,10 @@ function Tools({ request }: { request: JournalRequest }) {
       </button>
     </>
   )
+}
+
+async function verify(): Promise<string> {
+  const { whole, problem, checked } = await ask('verifyJournal')
+  if (!whole) throw new Error(problem ?? 'The journal was changed.')
+  return `Whole: ${several(checked, 'entry is', 'entries are')} as they were written.`
 }

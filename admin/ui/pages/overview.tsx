@@ -99,7 +99,7 @@ function Tiles({ facts }: { facts: Overview | undefined }) {
         name="Disk free"
         href="/system"
         value={facts === undefined ? '–' : bytesText(facts.disk.freeBytes)}
-        note={facts === undefined ? '' : `the store uses ${bytesText(facts.disk.storeBytes)}`}
+        note={facts === undefined ? '' : `store: ${bytesText(facts.disk.storeBytes)}`}
       />
       {facts?.certificate === undefined ? null : <CertificateTile certificate={facts.certificate} />}
     </div>
@@ -107,8 +107,7 @@ function Tiles({ facts }: { facts: Overview | undefined }) {
 }
 
 const countOf = (value: number | undefined): string => (value === undefined ? '–' : countText(value))
-const totalOf = (value: number | undefined): string =>
-  value === undefined ? '' : `${countText(value)} since the start`
+const totalOf = (value: number | undefined): string => (value === undefined ? '' : `${countText(value)} in all`)
 
 const Tile = (props: { name: string; value: string; unit?: string; note: ComponentChildren; href?: string }) => (
   <div class="tile">
@@ -163,7 +162,7 @@ function Attention({ checks }: { checks: Overview['checks'] | undefined }) {
               <Badge kind={state === 'bad' ? 'bad' : 'warn'}>{name}</Badge>
               <div>
                 <p>{text}</p>
-                {fix === undefined ? null : <code class="fix">{fix}</code>}
+                {fix === undefined ? null : <p class="fix">{fix}</p>}
               </div>
             </li>
           ))}
@@ -236,7 +235,10 @@ function Happenings({ events }: { events: readonly LiveEvent[] }) {
 }
 
 function Subject({ data }: { data: LiveEvent['data'] }) {
-  const text = [data['operation'], data['manufacturerId'] ?? data['clientId'] ?? data['target'] ?? data['result']]
+  const text = [
+    data['operation']?.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+    data['manufacturerId'] ?? data['clientId'] ?? data['target'] ?? data['result'],
+  ]
     .filter(Boolean)
     .join(' ')
   const id = data['deviceId'] ?? data['id']

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { useLocation } from 'preact-iso'
+import { wholeList } from '../../whole-list.ts'
 import { ask, messageOf, type Answer } from '../api.ts'
 import { changes } from '../live.ts'
 import { Choice } from '../parts/form.tsx'
@@ -15,9 +16,15 @@ import { LimitToken, RevokeToken } from './token-dialogs.tsx'
 
 type Token = Answer<'listTokens'>['tokens'][number]
 
+const allTokens = (): Promise<Token[]> =>
+  wholeList(async (page) => {
+    const { tokens: items, next } = await ask('listTokens', page)
+    return { items, next }
+  })
+
 export function RegistrationPage() {
   const { query, route } = useLocation()
-  const tokens = useLoaded(() => ask('listTokens'), [changes.value])
+  const tokens = useLoaded(allTokens, [changes.value])
   const overview = useLoaded(() => ask('overview'), [])
   const isCreating = useSignal(query['first'] === '1' && may('operator'))
   const created = useSignal<Answer<'createToken'> | undefined>(undefined)
@@ -49,12 +56,12 @@ export function RegistrationPage() {
       <Card title="Tokens">
         {found === undefined ? (
           <p class="muted">Loading…</p>
-        ) : found.tokens.length === 0 ? (
+        ) : found.length === 0 ? (
           <Empty title="There is no token yet.">
             <p>Create one, and connect your first device with it.</p>
           </Empty>
         ) : (
-          <TokenTable tokens={found.tokens} reload={tokens.reload} />
+          <TokenTable tokens={found} reload={tokens.reload} />
         )}
       </Card>
       <Attempts />

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import { wholeList } from '../../whole-list.ts'
 import { ask, type Answer } from '../api.ts'
 import { Copyable, Dialog, Shown } from '../parts/dialog.tsx'
 import { Choice, Field, Form } from '../parts/form.tsx'
@@ -19,7 +20,12 @@ export function ApiTokens() {
       <Keepers
         title="API tokens"
         empty="There is no API token. Programs use one instead of a password."
-        read={async () => (await ask('listApiTokens')).apiTokens}
+        read={() =>
+          wholeList(async (page) => {
+            const { apiTokens: items, next } = await ask('listApiTokens', page)
+            return { items, next }
+          })
+        }
         columns={[
           { head: 'Name', cell: ({ name }) => name },
           { head: 'Role', cell: ({ role }) => <Badge kind="plain">{role}</Badge> },
@@ -80,7 +86,12 @@ export function ServiceKeys() {
       <Keepers
         title="Service keys"
         empty="There is no service key. Your own software connects over MQTT with one."
-        read={async () => (await ask('listServiceKeys')).keys}
+        read={() =>
+          wholeList(async (page) => {
+            const { keys: items, next } = await ask('listServiceKeys', page)
+            return { items, next }
+          })
+        }
         columns={[
           { head: 'Name', cell: ({ name }) => name },
           { head: 'Access key', cell: ({ accessKey }) => <code>{accessKey}</code> },

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import { wholeList } from '../../whole-list.ts'
 import { ask, send, type Answer } from '../api.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { Choice, Field, Form } from '../parts/form.tsx'
@@ -71,7 +72,12 @@ const Accounts = () => (
   <Keepers
     title="Accounts"
     empty="There is no account."
-    read={async () => (await ask('listAccounts')).accounts}
+    read={() =>
+      wholeList(async (page) => {
+        const { accounts: items, next } = await ask('listAccounts', page)
+        return { items, next }
+      })
+    }
     columns={[
       { head: 'Name', cell: ({ name }) => name },
       { head: 'Role', cell: ({ role }) => <Badge kind="plain">{role}</Badge> },

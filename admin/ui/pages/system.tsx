@@ -27,7 +27,7 @@ export function SystemPage() {
                 <Badge kind={STATES[state]}>{name}</Badge>
                 <div>
                   <p>{text}</p>
-                  {fix === undefined ? null : <code class="fix">{fix}</code>}
+                  {fix === undefined ? null : <p class="fix">{fix}</p>}
                 </div>
               </li>
             ))}

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import uPlot from 'uplot'
+import type uPlot from 'uplot'
 import { countText } from '../words.ts'
+import { useLoaded } from './loading.ts'
 
 export interface Series {
   readonly label: string
@@ -19,16 +20,21 @@ interface Props {
 
 const HEIGHT = 160
 
+/** Seconds between two times on the axis. */
+const TIME_STEPS = [60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600]
+
 /** Lines over time. What they show is said in words beside them: a canvas is nothing to a screen reader. */
 export function Chart({ label, times, series }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const scheme = useColourScheme()
+  // Larger than all the rest, which therefore does not wait for it.
+  const library = useLoaded(async () => (await import('uplot')).default, []).value.value
   const data: uPlot.AlignedData = [[...times], ...series.map((one) => [...one.values])]
   useEffect(() => {
     const element = box.current
-    if (element === null) return undefined
-    const made = new uPlot(optionsFor(element, series), data, element)
+    if (element === null || library === undefined) return undefined
+    const made = new library(optionsFor(element, series), data, element)
     plot.current = made
     const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }))
     resized.observe(element)
@@ -37,9 +43,8 @@ export function Chart({ label, times, series }: Props) {
       made.destroy()
       plot.current = undefined
     }
-  }, [series.length, scheme])
+  }, [series.length, scheme, library])
   useEffect(() => plot.current?.setData(data), [times])
-  const last = ({ values }: Series): string => countText(Math.round(values.findLast((value) => value !== null) ?? 0))
   return (
     <figure class="chart">
       <figcaption>
@@ -54,11 +59,13 @@ export function Chart({ label, times, series }: Props) {
         ref={box}
         class="plot"
         role="img"
-        aria-label={`${label}. Now: ${series.map((one) => `${one.label} ${last(one)}`).join(', ')}`}
+        aria-label={`${label}. Now: ${series.map((one) => `${one.label} ${lastOf(one)}`).join(', ')}`}
       />
     </figure>
   )
 }
+
+const lastOf = ({ values }: Series): string => countText(Math.round(values.findLast((value) => value !== null) ?? 0))
 
 function optionsFor(element: HTMLElement, series: readonly Series[]): uPlot.Options {
   const colour = (name: string): string => colourOf(element, name)
@@ -74,9 +81,13 @@ function optionsFor(element: HTMLElement, series: readonly Series[]): uPlot.Opti
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     legend: { show: false },
     padding: [8, 8, 0, 0],
-    scales: { y: { range: (_plot, _least, most) => [0, Math.max(4, (most ?? 0) * 1.1)] } },
+    // Ten minutes at least: a line of three points says little, and would shrink from one to the next.
+    scales: {
+      x: { range: (_plot, from, to) => [Math.min(from ?? 0, (to ?? 0) - 600), to ?? 0] },
+      y: { range: (_plot, _least, most) => [0, Math.max(4, (most ?? 0) * 1.1)] },
+    },
     axes: [
-      { ...axis, size: 24, space: 64, values: (_plot, ticks) => ticks.map(clockOf) },
+      { ...axis, size: 24, space: 64, incrs: TIME_STEPS, values: (_plot, ticks) => ticks.map(clockOf) },
       { ...axis, size: 44, space: 36, values: (_plot, ticks) => ticks.map(shortText) },
     ],
     series: [

@@ -10,9 +10,13 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
   const id = useId()
   useEffect(() => {
     const dialog = box.current
+    const before = document.activeElement
     dialog?.showModal()
-    // Closed before it goes, so that the browser gives the focus back to where it was; the reference is empty by then.
-    return () => dialog?.close()
+    // The focus goes back to where it was: by ourselves, as the browser does it for dialogs that are still there alone.
+    return () => {
+      dialog?.close()
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
   }, [])
   // Whether it goes is for its owner to say.
   const cancel = (event: Event): void => {

@@ -5,7 +5,7 @@ import { messageOf, Problem } from '../api.ts'
 import { countdownText } from '../words.ts'
 import { Alert } from './layout.tsx'
 
-type InputEvents = Pick<InputHTMLAttributes<HTMLInputElement>, 'onChange' | 'onClick' | 'onInput'>
+type InputEvents = Pick<InputHTMLAttributes, 'onChange' | 'onClick' | 'onInput'>
 
 /** What of an input this page has a use for. */
 interface InputProps extends InputEvents {
@@ -27,7 +27,7 @@ export function Field({ label, hint, ...input }: { label: string; hint?: string 
   const id = useId()
   // Preact ties further attributes to the type, which is not known here; none of ours depends on it.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const attributes = input as InputHTMLAttributes<HTMLInputElement>
+  const attributes = input as InputHTMLAttributes
   return (
     <div class="field">
       <label for={id}>{label}</label>

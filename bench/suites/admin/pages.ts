@@ -34,7 +34,11 @@ const quantityOf = (what: string): Quantity => ({
   better: 'lower',
 })
 
-const MEMORY = { what: 'memory of the server after these pages', unit: 'MB', better: 'lower' } as const
+const MEMORY = {
+  what: 'memory of the server after these pages, without those of files',
+  unit: 'MB',
+  better: 'lower',
+} as const
 
 /** Over the admin socket: the search, the check of the answer by its schema, and JSON both ways. */
 export async function measurePages({ folder, cores, repeats, say }: Bench, tally: Tally): Promise<void> {
@@ -51,7 +55,7 @@ export async function measurePages({ folder, cores, repeats, say }: Bench, tally
       say(`pages, repeat ${repeat}`)
       for (const [what, filter] of filters) tally.add(quantityOf(what), server.name, await p99Of(operator, filter))
     }
-    tally.add(MEMORY, server.name, memoryOf(server.pid).rss)
+    tally.add(MEMORY, server.name, memoryOf(server.pid).own)
   } finally {
     await server.stop()
   }

@@ -45,14 +45,17 @@ test('quotes, commas and tags come through whole', async (t) => {
   assert.match(row?.['tags'] ?? '', /site=x,y/)
 })
 
+const presence = () =>
+  ({ connected: true, address: '10.0.0.1', transport: 'tcp', since: '2026-01-02T03:04:05.678Z' }) as const
+
 test('every page of the devices is in it, and only those that are meant', async (t) => {
-  const presence = () => ({ connected: true, address: '10.0.0.1', transport: 'tcp', since: '2026-01-02T03:04:05.678Z' })
-  const door = await anAdminDoor(t, { operator: { presence: presence as never } })
+  const door = await anAdminDoor(t, { operator: { presence } })
   const ids = Array.from({ length: 603 }, (_, n) => `A-${`${n}`.padStart(5, '0')}`)
   await Promise.all(ids.map((manufacturerId) => aDevice(door.registry, manufacturerId)))
   await door.registry.devices.change('A-00007', { kind: 'disable' })
   const rows = await rowsOf(door)
-  assert.deepEqual(rows.map((row) => row['manufacturerId']).toSorted(), ids)
+  assert.deepEqual(new Set(rows.map((row) => row['manufacturerId'])), new Set(ids))
+  assert.equal(rows.length, ids.length)
   assert.deepEqual([rows[0]?.['connected'], rows[0]?.['address']], ['true', '10.0.0.1'])
   assert.deepEqual(
     (await rowsOf(door, '?state=disabled')).map((row) => row['manufacturerId']),

@@ -70,7 +70,7 @@ test('addresses that mean nothing are refused', async (t) => {
     const answer = await door.ask(path, { method, headers })
     assert.equal(answer.status, status, path)
     assert.match(answer.headers.get('content-type') ?? '', /problem/)
-    if (status === 405) assert.equal(answer.headers.get('allow'), 'GET, HEAD')
+    if (status === 405) assert.equal(answer.headers.get('allow'), 'GET, HEAD, POST')
   }
 })
 

@@ -76,6 +76,7 @@ export async function anAdminDoor(
     registry,
     status: () => A_STATUS,
     adminUrls: () => ['http://here/'],
+    readiness: () => [{ name: 'store', ok: true }],
     changed,
     server: A_RUNNING_SERVER,
     ...operator,

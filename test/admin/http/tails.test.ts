@@ -36,8 +36,9 @@ async function tail(t: TestContext, door: AdminDoor, device: string, headers: Re
       .map(({ data }) => data)
   const skipped = (): number =>
     events().reduce((sum, { event, data }) => (event === 'skipped' ? sum + Number(data['count']) : sum), 0)
+  const ended = new Promise<void>((resolve) => response.once('close', resolve))
   await until(() => events().some(({ event }) => event === 'hello'))
-  return { request, response, messages, skipped, until, ended: once(response, 'close') }
+  return { request, response, messages, skipped, until, ended }
 }
 
 test('a viewer sees no messages, and of a device that is not there nobody does', async (t) => {

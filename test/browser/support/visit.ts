@@ -62,7 +62,7 @@ export async function watched(
     locale: 'en-GB',
     timezoneId: 'UTC',
   })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(30_000)
   await context.addInitScript({ content: TELL_VIOLATIONS })
   if (cookie !== undefined) {
     const [name = '', value = ''] = cookie.split('=')

@@ -1,4 +1,5 @@
-import { MAX_ITEMS_PER_PAGE } from '../admin/index.ts'
+/** The most of a list in one answer. */
+export const MAX_ITEMS_PER_PAGE = 1000
 
 /** All of a list that the server gives in pages. */
 export async function wholeList<T>(
