@@ -87,7 +87,7 @@ test(
     // All of it is written down.
     await go('Journal')
     const journal = page.getByRole('table')
-    for (const what of ['createToken', 'registration', 'sendCommand', 'disableDevice']) {
+    for (const what of ['create token', 'registration', 'send command', 'disable device']) {
       await journal.getByRole('row').filter({ hasText: what }).first().waitFor()
     }
     assert.equal(await evaluate(page, 'globalThis.notReloaded'), true)
