@@ -46,7 +46,7 @@ import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
   readonly version: string
-  /** The operator's page. @defaultValue one that was not built */
+  /** The operator's page. Without it there is nothing at its addresses. */
   readonly page?: PageFiles
   /** Where the configuration comes from; absent when it was given whole. */
   readonly loaded?: LoadedConfig
@@ -67,8 +67,6 @@ export interface Server {
 
 /** New CONNECTs stay unread while a login would have to wait longer than this for its hash: one that was read is answered in time. */
 const BUSY_BACKLOG_MS = 500
-
-const NO_PAGE: PageFiles = { names: () => [], read: () => Promise.reject(new Error('the page is not built')) }
 
 /**
  * The only file that knows every part. Opens inwards-out, closes outwards-in; when one part does not open, those that
@@ -205,7 +203,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         stats: () => ({ ...stats() }),
       },
       watchDevice: (deviceId, heard) => broker.watch(deviceId, heard),
-      page: parts.page ?? NO_PAGE,
+      page: parts.page,
       version: parts.version,
       log,
     })

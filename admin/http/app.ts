@@ -21,8 +21,8 @@ export interface AdminHttpParts {
   readonly operator: OperatorParts
   readonly news: NewsSources
   readonly watchDevice: WatchDevice
-  /** The operator's page. */
-  readonly page: PageFiles
+  /** The operator's page. Without it there is nothing at its addresses. */
+  readonly page: PageFiles | undefined
   readonly version: string
   readonly log: Log
 }
@@ -43,7 +43,7 @@ const OPENAPI = '/openapi.json'
  */
 export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
   const { registry, operator, news, watchDevice, page: files, version, log } = parts
-  const page = new Page(files)
+  const page = files && new Page(files)
   const { accounts } = registry
   const audit = new Audit(registry)
   const events = new Events(news, log)
@@ -83,7 +83,7 @@ export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
       ctx.body = await (document ??= makeDocument())
       return
     }
-    if (isReading(ctx.req) && page.owns(path)) return await page.answer(ctx, path)
+    if (isReading(ctx.req) && page?.owns(path) === true) return await page.answer(ctx, path)
     const { route, match } = routeOf(ctx)
     const asker = route.access === 'public' ? undefined : audit.unknown(ctx, route, () => askerOf(ctx, accounts))
     if (asker?.caller.kind !== 'api-token') checkSameOrigin(ctx)
@@ -141,7 +141,7 @@ export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
     owns: (request) => {
       const path = pathOf(request)
       if (path === OPENAPI || path === PREFIX || path.startsWith(`${PREFIX}/`)) return true
-      return isReading(request) && page.owns(path)
+      return isReading(request) && page?.owns(path) === true
     },
     answer: app.callback(),
     close: () => {
