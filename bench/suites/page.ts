@@ -131,7 +131,7 @@ async function measureCost(tally: Tally, server: Mooring, cookie: string): Promi
   const closing = await Promise.all(Array.from({ length: LISTENERS }, () => listen(server, cookie)))
   const watched = await cpuOfStorm(server)
   for (const close of closing) close()
-  tally.add(COST, 'Mooring', (Math.max(0, watched - alone) / LISTENERS / SECONDS) * 100)
+  tally.add(COST, 'Mooring', ((watched - alone) / LISTENERS / SECONDS) * 100)
 }
 
 async function cpuOfStorm({ httpPort, pid }: Mooring): Promise<number> {
@@ -145,7 +145,7 @@ async function cpuOfStorm({ httpPort, pid }: Mooring): Promise<number> {
 const listen = ({ httpPort }: Mooring, cookie: string): Promise<() => void> =>
   new Promise((resolve, reject) => {
     const request = get({ port: httpPort, path: '/admin/v1/events', headers: { cookie } }, (response) => {
-      response.resume()
+      if (response.statusCode !== 200) reject(new Error(`A listener was answered ${String(response.statusCode)}.`))
       response.once('data', () => resolve(() => request.destroy()))
     })
     request.on('error', reject)
