@@ -1,7 +1,8 @@
 import { Aedes } from 'aedes'
 import type { AedesHooks } from '../../broker/aedes-internals.d.ts'
 import type { Connection } from '../../broker/connection.ts'
-import { aedesEventsContract, type Stage } from './support/aedes-events.ts'
+import { aedesEventsContract } from './support/aedes-events.ts'
+import type { Stage } from './support/aedes-play.ts'
 import { openBroker } from './support/open-broker.ts'
 
 /** Stock Aedes, as the reference: what the table says is what the package does. */
