@@ -6,7 +6,7 @@ import { GatheredWrites } from './gathered-writes.ts'
 import { normalised, type Normalisation } from './manufacturer-id.ts'
 import { registryRooms as rooms } from './store-rooms.ts'
 import { StoreWrites } from './store-writes.ts'
-import { keepOpen, readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
+import { chunksOf, keepOpen, readNow, type StoreLevel, type Writer, type WriteOperation } from '../storage/index.ts'
 
 /** The part of an open database that the registry needs. */
 export interface RegistryDatabase {
@@ -109,22 +109,12 @@ export class RegistryStore {
 
   /** Begun anew when it was interrupted: what is there already is written once more. */
   async #buildIndex(): Promise<void> {
-    const devices = this.#devices.values()
-    try {
-      for (;;) {
-        const some = await devices.nextv(INDEXED_TOGETHER)
-        const isLast = some.length < INDEXED_TOGETHER
-        if (some.length > 0) {
-          await this.#writes.write([
-            ...some.flatMap((device) => this.#index.changed(undefined, device)),
-            ...(isLast ? this.#index.completed() : []),
-          ])
-        }
-        if (isLast) return
-      }
-    } finally {
-      await devices.close()
+    let isEmpty = true
+    for await (const some of chunksOf(this.#devices.values(), INDEXED_TOGETHER)) {
+      isEmpty = false
+      await this.#writes.write(some.flatMap((device) => this.#index.changed(undefined, device)))
     }
+    if (!isEmpty) await this.#writes.write(this.#index.completed())
   }
 
   /** The index of manufacturer IDs anew, in one batch: either way of comparing them is in force whole. */
@@ -304,16 +294,9 @@ export class RegistryStore {
 
   /** Goes through all their IDs. */
   async countDevices(): Promise<number> {
-    const keys = this.#devices.keys()
-    try {
-      for (let count = 0; ;) {
-        const { length } = await keys.nextv(COUNTED_TOGETHER)
-        if (length === 0) return count
-        count += length
-      }
-    } finally {
-      await keys.close()
-    }
+    let count = 0
+    for await (const { length } of chunksOf(this.#devices.keys(), COUNTED_TOGETHER)) count += length
+    return count
   }
 
   async listServiceKeys(): Promise<ServiceKey[]> {

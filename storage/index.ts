@@ -1,4 +1,5 @@
 export { buildStore } from './build-store.ts'
+export { chunksOf } from './chunks-of.ts'
 export { isHeld } from './condition.ts'
 export { STORE_FOLDER } from './data-folder.ts'
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts'

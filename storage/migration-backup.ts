@@ -1,3 +1,4 @@
+import { chunksOf } from './chunks-of.ts'
 import { Level } from 'level'
 import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
@@ -62,15 +63,8 @@ async function copyStore(level: StoreLevel, location: string): Promise<void> {
   const copy = new Level<Buffer, Buffer>(location, { ...RAW, compression: false })
   await copy.open({ errorIfExists: true })
   try {
-    const entries = level.iterator<Buffer, Buffer>(RAW)
-    try {
-      for (;;) {
-        const some = await entries.nextv(BATCH_OPERATIONS)
-        if (some.length === 0) break
-        await copy.batch(some.map(([key, value]) => ({ type: 'put', key, value })))
-      }
-    } finally {
-      await entries.close()
+    for await (const some of chunksOf(level.iterator<Buffer, Buffer>(RAW), BATCH_OPERATIONS)) {
+      await copy.batch(some.map(([key, value]) => ({ type: 'put', key, value })))
     }
     // One that is synced is behind all others in the same log.
     await copy.batch([{ type: 'del', key: Buffer.of(0) }], { sync: true })

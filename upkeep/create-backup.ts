@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import {
+  chunksOf,
   createFileDurably,
   FORMAT,
   GENERATED_FILES,
@@ -97,15 +98,7 @@ async function* recordsOf({ level }: BackedUp, bounds: KeyBounds, snapshot: Snap
   // The last is classic-level's own option.
   const options = { keyEncoding: 'buffer', valueEncoding: 'buffer', highWaterMarkBytes: PART_BYTES } as const
   const iterator = level.iterator<Buffer, Buffer>({ ...bounds, ...options, snapshot })
-  try {
-    for (;;) {
-      const entries = await iterator.nextv(PART_ENTRIES)
-      if (entries.length === 0) return
-      yield* entries
-    }
-  } finally {
-    await iterator.close()
-  }
+  for await (const entries of chunksOf(iterator, PART_ENTRIES)) yield* entries
 }
 
 const writeCompressed = (lines: BackupLines, file: FileHandle): Promise<void> =>

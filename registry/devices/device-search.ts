@@ -1,3 +1,4 @@
+import { chunksOf } from '../../storage/index.ts'
 import { firstIdSince, type Device, type DeviceId } from '../device.ts'
 import { prefixForms, type Normalisation } from '../manufacturer-id.ts'
 import { facetsWanted, prefixWanted, selects, type DeviceFilter } from './device-filter.ts'
@@ -65,8 +66,7 @@ export class DeviceSearch {
         if (isWanted) devices.push(device)
         if ((lookedAt += 1) === MOST_LOOKED_AT) return { devices, next }
       }
-      const mayBeMore = candidates.length === READ_TOGETHER || candidates.at(-1)?.device === undefined
-      if (mayBeMore && next !== undefined && performance.now() - begunAt > LONGEST_SEARCH_MS) return { devices, next }
+      if (next !== undefined && performance.now() - begunAt > LONGEST_SEARCH_MS) return { devices, next }
     }
     return { devices }
   }
@@ -86,7 +86,7 @@ export class DeviceSearch {
     const facets = facetsWanted(filter)
     if (facets.length > 0) yield* this.#candidatesWith(facets, behind)
     else {
-      for await (const some of chunksOf(this.#parts.devices.iterator({ gt: behind }))) {
+      for await (const some of chunksOf(this.#parts.devices.iterator({ gt: behind }), READ_TOGETHER)) {
         yield some.map(([at, device]) => ({ at, device }))
       }
     }
@@ -95,7 +95,7 @@ export class DeviceSearch {
   /** Those whose manufacturer ID is looked up under a key that begins with `form`, in the order of these keys. */
   async *#candidatesNamed(form: string, after: string | undefined): AsyncGenerator<Candidate[]> {
     const behind = after?.startsWith(form) === true ? { gt: after } : { gte: form }
-    for await (const some of chunksOf(this.#parts.byManufacturerId.iterator(behind))) {
+    for await (const some of chunksOf(this.#parts.byManufacturerId.iterator(behind), READ_TOGETHER)) {
       const found = some.filter(([at]) => at.startsWith(form))
       yield await this.#read(found.map(([at, id]) => ({ at, id })))
       if (found.length < some.length) return
@@ -124,14 +124,4 @@ export class DeviceSearch {
 interface Candidate {
   readonly at: string
   readonly device: Device | undefined
-}
-
-async function* chunksOf<T>(entries: Entries<T>): AsyncGenerator<[key: string, value: T][]> {
-  try {
-    for (let some = await entries.nextv(READ_TOGETHER); some.length > 0; some = await entries.nextv(READ_TOGETHER)) {
-      yield some
-    }
-  } finally {
-    await entries.close()
-  }
 }

@@ -1,4 +1,4 @@
-import { keepOpen } from '../../storage/index.ts'
+import { chunksOf, keepOpen } from '../../storage/index.ts'
 import { mintedAt, type DeviceId } from '../device.ts'
 import type { StoreWrites } from '../store-writes.ts'
 import type { StoreLevel, WriteOperation } from '../../storage/index.ts'
@@ -64,17 +64,11 @@ export class TokenStore {
   async *devicesOf(tokenId: string): AsyncGenerator<TokenDevice> {
     // '0' follows '/' in ASCII.
     const entries = this.#devices.iterator({ gt: `${tokenId}/`, lt: `${tokenId}0` })
-    try {
-      for (;;) {
-        const some = await entries.nextv(AT_ONCE)
-        if (some.length === 0) return
-        for (const [key, address] of some) {
-          const deviceId = key.slice(tokenId.length + 1)
-          yield { deviceId, at: mintedAt(deviceId), address }
-        }
+    for await (const some of chunksOf(entries, AT_ONCE)) {
+      for (const [key, address] of some) {
+        const deviceId = key.slice(tokenId.length + 1)
+        yield { deviceId, at: mintedAt(deviceId), address }
       }
-    } finally {
-      await entries.close()
     }
   }
 }

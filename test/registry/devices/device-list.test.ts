@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict'
+import { Level } from 'level'
 import { MemoryLevel } from 'memory-level'
 import fc from 'fast-check'
 import { test, type TestContext } from 'node:test'
 import type { Device, DeviceFilter, DeviceKey, DeviceState } from '../../../registry/index.ts'
 import { newDevice, stateOf, TL_GENERATOR } from '../../../registry/index.ts'
 import { facetsWanted } from '../../../registry/devices/device-filter.ts'
-import { DeviceIndex } from '../../../registry/devices/device-index.ts'
+import { DEVICE_FACETS_ROOM, DeviceIndex } from '../../../registry/devices/device-index.ts'
 import { RegistryStore } from '../../../registry/store.ts'
+import type { StoreLevel } from '../../../storage/index.ts'
+import { aFolder } from '../../support/folder.ts'
 import { memoryDatabase } from '../../support/registry.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')
 
-async function aStore(t: Pick<TestContext, 'after'>, level = new MemoryLevel()): Promise<RegistryStore> {
+async function aStore(t: Pick<TestContext, 'after'>, level: StoreLevel = new MemoryLevel()): Promise<RegistryStore> {
   const database = memoryDatabase(level)
   await level.open()
   const store = new RegistryStore(database)
@@ -193,4 +196,18 @@ test('devices of a store without an index are put into it when it is opened', as
   const again = new RegistryStore(memoryDatabase(level))
   await again.open()
   assert.deepEqual(idsOf(await all(again, { tokenId: 'even' }, 500)), idsOf(even).toSorted())
+})
+
+test('a store from before there was an index gets all of its devices into it, however few LevelDB reads at a time', async (t) => {
+  const level = new Level(await aFolder(t))
+  const store = await aStore(t, level)
+  const tags = [{ key: 'line', value: '3' }]
+  await insert(
+    store,
+    Array.from({ length: 300 }, (_, n) => ({ manufacturerId: `m${n}`, tokenId: 'all', tags })),
+  )
+  await level.sublevel(DEVICE_FACETS_ROOM).clear()
+  const again = new RegistryStore(memoryDatabase(level))
+  await again.open()
+  assert.equal((await all(again, { tag: { key: 'line', value: '3' } }, 100)).length, 300)
 })
