@@ -24,7 +24,7 @@ export async function recover(journal: Journal, store: Pick<RegistryStore, 'sele
       after,
     })
     for (const { id, manufacturerId, registeredAt } of page.devices) {
-      if (recorded.has(id)) continue
+      if (recorded.has(id) || recorded.has(manufacturerId)) continue
       const facts = { deviceId: id, manufacturerId, since: registeredAt, reason: 'found after the server was killed' }
       journal.record({ kind: 'registration', result: 'accepted', ...facts })
     }
@@ -35,10 +35,14 @@ export async function recover(journal: Journal, store: Pick<RegistryStore, 'sele
 
 async function recordedSince(journal: Journal, since: string): Promise<Set<string>> {
   const recorded = new Set<string>()
-  const filter = { kind: 'registration', result: 'accepted', since } as const
+  const filter = { since }
   for (let before: number | undefined, begun = false; !begun || before !== undefined; begun = true) {
     const { entries, next } = await journal.list({ limit: PAGE, before, filter })
-    for (const { deviceId } of entries) if (deviceId !== undefined) recorded.add(deviceId)
+    for (const { kind, result, deviceId, target } of entries) {
+      if (kind === 'registration' && result === 'accepted' && deviceId !== undefined) recorded.add(deviceId)
+      // An operator names a device that he makes by its manufacturer ID.
+      if (kind === 'operation' && result === 'done' && target !== undefined) recorded.add(target)
+    }
     before = next
   }
   return recorded

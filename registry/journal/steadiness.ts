@@ -12,13 +12,15 @@ export class Steadiness {
   readonly #now: () => Date
   readonly #elapsedMs: () => number
   #difference: number
-  #jumpedAt = -Infinity
+  #jumpedAt: number
 
   /** @param elapsedMs - of a clock that never goes back. */
   constructor(now: () => Date, elapsedMs: () => number) {
     this.#now = now
     this.#elapsedMs = elapsedMs
     this.#difference = now().getTime() - elapsedMs()
+    // Nothing is known yet of what the clock did before.
+    this.#jumpedAt = elapsedMs()
   }
 
   /** To be asked every few minutes: a clock that goes a little wrong for weeks has not jumped. */

@@ -215,6 +215,22 @@ test('a clock that was set removes nothing before it has gone evenly for an hour
   assert.equal((await journal.verify()).whole, true)
 })
 
+test('a start with a clock that is years ahead removes nothing', async (t) => {
+  const level = new MemoryLevel()
+  const limits = { maxAgeMs: 86_400_000 }
+  const before = await aJournal(t, { level, limits })
+  before.journal.record(aRegistration('A1'))
+  await before.journal.flush()
+
+  const { journal } = await aJournal(t, { level, limits, aheadMs: 20 * 365 * 86_400_000 })
+  journal.record(aRegistration('A2'))
+  const named = (await journal.list({ limit: 10, after: 0, filter: {} })).entries
+  assert.deepEqual(
+    named.map(({ manufacturerId }) => manufacturerId),
+    ['A1', 'A2'],
+  )
+})
+
 test('entries stand in the order in which they happened, whatever the clock said, and are found by its times', async (t) => {
   const { journal, clock } = await aJournal(t)
   const HOUR = 3_600_000

@@ -29,3 +29,18 @@ for (const { name, closes, recovered } of cases) {
     assert.equal((await after.journal.verify()).whole, true)
   })
 }
+
+test('a device that an operator made has its entry, and gets no other', async (t) => {
+  const database = memoryDatabase(new MemoryLevel())
+  const before = await aRegistry(t, { database })
+  await before.createDevice({ manufacturerId: 'A1-0001', tags: [] })
+  const facts = { kind: 'operation', result: 'done', operation: 'createDevice', target: 'A1-0001' } as const
+  await before.journal.recordNow(facts)
+
+  const after = await aRegistry(t, { database })
+  const { entries } = await after.journal.list({ limit: 10, after: 0, filter: {} })
+  assert.deepEqual(
+    entries.map(({ operation }) => operation),
+    ['createDevice'],
+  )
+})

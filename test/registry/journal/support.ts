@@ -34,7 +34,7 @@ export interface JournalStage {
 /** A journal over a store in memory. */
 export async function aJournal(
   t: Pick<TestContext, 'after'>,
-  parts: { level?: StoreLevel; writer?: Pick<Writer, 'write'>; limits?: Partial<JournalLimits> } = {},
+  parts: { level?: StoreLevel; writer?: Pick<Writer, 'write'>; limits?: Partial<JournalLimits>; aheadMs?: number } = {},
 ): Promise<JournalStage> {
   const level = parts.level ?? new MemoryLevel()
   await level.open()
@@ -42,6 +42,7 @@ export async function aJournal(
   const store = new JournalStore({ level, writer: parts.writer ?? memoryDatabase(level).writer })
   await store.open()
   const clock = new Clock()
+  clock.ms += parts.aheadMs ?? 0
   const log = memoryLog()
   const limits = { ...JOURNAL_DEFAULTS, ...parts.limits }
   return { journal: new Journal({ store, limits, log, now: clock.now, elapsedMs: clock.elapsedMs }), level, clock, log }
