@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat, statfs } from 'node:fs/promises'
+import { expiryOf } from './certificate-expiry.ts'
 import { isLoopback, type Config } from './config.ts'
 
 /** One thing that was looked at, for `mooring doctor` and for the page. */
@@ -12,7 +13,7 @@ export interface Finding {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Source: docs/limits.md: with less the store opens no more. */
+/** Four times what the store needs to be opened anew (docs/limits.md). */
 const LITTLE_DISK = 256 * 1024 * 1024
 /** For sockets, files of the store and the program itself. */
 const OTHER_FILES = 500
@@ -75,15 +76,17 @@ async function certificateFindings({ tls }: Config): Promise<Finding[]> {
   if (tls.cert === undefined) return []
   const check = 'certificate'
   try {
-    const { validTo, validFrom } = new X509Certificate(await readFile(tls.cert))
-    const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY_MS)
+    const pem = await readFile(tls.cert)
+    const { validFrom } = new X509Certificate(pem)
+    const expiry = new Date((expiryOf(pem) ?? 0) * 1000)
+    const days = Math.floor((expiry.getTime() - Date.now()) / DAY_MS)
     if (Date.parse(validFrom) > Date.now()) {
       return [
         { check, state: 'error', text: `valid only from ${validFrom} on`, hint: 'look at the clock of this machine' },
       ]
     }
-    const hint = `put a new one into ${tls.cert} and start the server again`
-    if (days < 0) return [{ check, state: 'error', text: `expired on ${validTo}`, hint }]
+    const hint = `put a new one into ${tls.cert}: a running server takes it within seconds`
+    if (days < 0) return [{ check, state: 'error', text: `expired on ${expiry.toISOString()}`, hint }]
     if (days < 14) return [{ check, state: 'warning', text: `expires in ${days} days`, hint }]
     return [{ check, state: 'ok', text: `valid for ${days} days` }]
   } catch (error) {

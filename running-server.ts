@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { EffectiveSetting, History, RunningServer, ServerFacts } from './admin/index.ts'
 import type { Broker } from './broker/index.ts'
+import { expiryOf } from './certificate-expiry.ts'
 import { accountFinding, configuredFindings, fileFindings, type Finding } from './checks.ts'
 import type { Config, LoadedConfig } from './config.ts'
 import { diskUse, type Database, type DiskUse } from './storage/index.ts'
@@ -68,7 +69,8 @@ async function checksOf({ config, loaded, database, accounts }: RunningServerPar
 function certificateOf(pem: string | Buffer | undefined): ServerFacts['certificate'] {
   if (pem === undefined) return undefined
   const { subject, validTo } = new X509Certificate(pem)
-  return { subject: subject.replaceAll('\n', ', '), notAfter: new Date(validTo).toISOString() }
+  const notAfter = new Date((expiryOf(pem) ?? Date.parse(validTo) / 1000) * 1000).toISOString()
+  return { subject: subject.replaceAll('\n', ', '), notAfter }
 }
 
 function settingOf(path: string, { value, source, detail }: { value: string; source: string; detail: string }) {

@@ -27,6 +27,7 @@ import {
   type ListenAddress,
 } from './broker/index.ts'
 import { CertificateFiles } from './certificate-files.ts'
+import { expiryOf } from './certificate-expiry.ts'
 import { formatListenAddress, isLoopback, type Config, type LoadedConfig } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
 import { openStore, type OpenStoreParts } from './open-store.ts'
@@ -159,8 +160,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const { handshakeFailed, registrationEnded: attemptEnded } = registry.attempts
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
+    const handles = await openTcpHandles()
     if (mqtt !== undefined) {
-      listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, log }))
+      listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, handles, log }))
     }
     if (mqtts !== undefined && tls !== undefined) {
       const listener = await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed })
@@ -168,7 +170,6 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       listeners.set('mqtts', listener)
     }
 
-    const handles = await openTcpHandles()
     const maxMessageBytes = config.mqtt.maxPacketBytes
     const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
     const metrics = metricsPages({
@@ -185,7 +186,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         preparedSecrets: () => registry.preparedSecrets(),
         lastBackup: () => backups.lastSuccess,
         storeCommits: () => database.writer.commits,
-        certificate: () => certificate?.current.cert,
+        certificateExpiry: () => certificate && expiryOf(certificate.current.cert),
       },
     })
     const pages = [...metrics, jwksPage(registry)]
@@ -200,7 +201,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         clientConnected: broker.clientConnected,
         clientDisconnected: broker.clientDisconnected,
         operatorChanged,
-        stats: () => ({ ...stats() }),
+        stats,
       },
       watchDevice: (deviceId, heard) => broker.watch(deviceId, heard),
       page: parts.page,

@@ -1,6 +1,7 @@
 import {
   Signal,
   type Attempts,
+  type CommandSent,
   type DevicePresence,
   type Log,
   type Principal,
@@ -30,7 +31,7 @@ import { Presences } from './presence.ts'
 import { publishWill } from './publish-will.ts'
 import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
-import { sendCommand, type CommandSent } from './send-command.ts'
+import { sendCommand } from './send-command.ts'
 import { PLATFORM_THROTTLE, Throttle } from './throttle.ts'
 import { Watches, type Watcher } from './watches.ts'
 import { Wills } from './wills.ts'
@@ -285,7 +286,7 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
         deviceId,
         topic: registry.acl.commandTopicOf(deviceId),
         payload,
-        isHeld: earlyCommands.isHolding(aedes.clients[deviceId]),
+        isHeld: earlyCommands.hasRoomFor(aedes.clients[deviceId]),
       }),
     counters: () => context.counters,
     kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),

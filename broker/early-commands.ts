@@ -73,8 +73,10 @@ export class EarlyCommands {
     }
   }
 
-  isHolding(client: Connection | undefined): boolean {
-    return client !== undefined && this.#held.has(client)
+  /** Whether one more would be kept for it. */
+  hasRoomFor(client: Connection | undefined): boolean {
+    const held = client === undefined ? undefined : this.#held.get(client)
+    return held !== undefined && held.messages.length < EARLY_COMMANDS.messages
   }
 
   drop(client: Connection): void {

@@ -4,7 +4,7 @@ import { listenError, type ListenerName } from './listener-errors.ts'
 import { Handshakes, type TlsCredentials } from './listener-tls.ts'
 import type { HandshakeFailure, Log, Signal } from '../registry/index.ts'
 import type { Accept, AcceptBytes, Ticket } from './peer.ts'
-import { openTcpHandles, TcpStream } from './tcp-stream.ts'
+import { TcpStream, type TcpHandles } from './tcp-stream.ts'
 
 export type { TlsCredentials } from './listener-tls.ts'
 
@@ -24,6 +24,8 @@ export interface ListenTcpOptions {
   readonly accept: Accept
   /** Gets them in its place where TCP can be had without a socket around it. */
   readonly acceptBytes?: AcceptBytes
+  /** How it can be; undefined where it cannot. */
+  readonly handles?: TcpHandles | undefined
   readonly log: Log
   /** Off only for a writer that does not gather its packets: Nagle then gathers them. @defaultValue true */
   readonly noDelay?: boolean
@@ -54,8 +56,7 @@ export interface TlsListener extends Listener {
 
 /** @throws {Error} naming the listener, the address and the setting to change, when the address cannot be had. */
 export async function listenTcp(options: ListenTcpOptions): Promise<Listener> {
-  const { accept, acceptBytes, noDelay = true } = options
-  const handles = acceptBytes === undefined ? undefined : await openTcpHandles()
+  const { accept, acceptBytes, handles, noDelay = true } = options
   const { listener, server, arrived, acceptFailed } = await listen('mqtt', options, (socket, address, ticket) => {
     accept(socket, { address, transport: 'tcp', ticket })
   })

@@ -1,13 +1,5 @@
-import { RegistryError } from '../registry/index.ts'
+import { RegistryError, type CommandSent } from '../registry/index.ts'
 import type { BrokerContext } from './context.ts'
-
-/** Who has a command now, and for whom it waits. */
-export interface CommandSent {
-  readonly topic: string
-  readonly sent: number
-  readonly queued: number
-  readonly device: 'sent' | 'queued' | 'unheard'
-}
 
 /** Fixed header, length of the topic, packet identifier. Source: MQTT 3.1.1 §3.3. */
 const OTHER_BYTES = 9

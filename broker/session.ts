@@ -1,5 +1,6 @@
 import type { PublishPacket, Qos } from './aedes-internals.d.ts'
 import type { Frame } from './router.ts'
+import { termsOf } from './persistence/stored-session.ts'
 
 /** The connection of a session, as far as the router needs it. */
 export interface Receiver {
@@ -12,8 +13,6 @@ export interface Receiver {
 export interface Granted {
   readonly qos: Qos
 }
-
-const GRANTED: Readonly<Record<Qos, Granted>> = { 0: { qos: 0 }, 1: { qos: 1 }, 2: { qos: 2 } }
 
 /** Many devices only publish. */
 const NONE: ReadonlyMap<string, Granted> = new Map()
@@ -41,7 +40,7 @@ export class Session {
 
   /** For the router alone, which keeps its table in step. */
   subscribed(filter: string, qos: Qos): void {
-    this.#changeable().set(filter, GRANTED[qos])
+    this.#changeable().set(filter, termsOf({ qos }))
   }
 
   unsubscribed(filter: string): void {

@@ -96,7 +96,7 @@ function wasShutDown(this: ShutdownRequest): void {
 }
 
 /** Bytes that a stream has read and nobody has heard of. */
-export function unreadOf(stream: Duplex): Buffer | undefined {
+function unreadOf(stream: Duplex): Buffer | undefined {
   const unread: unknown = stream.read()
   return unread instanceof Buffer ? unread : undefined
 }

@@ -1,14 +1,7 @@
+import type { DeviceMessage } from '../registry/index.ts'
 import type { Connection } from './connection.ts'
 
-/** A message as a client published it. To look at `payload` costs a copy. */
-export interface WatchedMessage {
-  readonly topic: string
-  readonly payload: Buffer
-  readonly qos: number
-  readonly retain: boolean
-}
-
-export type Watcher = (message: WatchedMessage) => void
+export type Watcher = (message: DeviceMessage) => void
 
 /** Who wants to see what a client publishes. Its connection is told; the connections of others know nothing of it. */
 export class Watches {
@@ -41,7 +34,7 @@ export class Watches {
     connection.watched = watchers === undefined ? undefined : (message) => this.#tell(watchers, message)
   }
 
-  #tell(watchers: ReadonlySet<Watcher>, message: WatchedMessage): void {
+  #tell(watchers: ReadonlySet<Watcher>, message: DeviceMessage): void {
     for (const watcher of watchers) {
       try {
         watcher(message)

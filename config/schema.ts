@@ -19,7 +19,7 @@ import {
 const LONGEST = '3650d'
 const LARGEST = 1024 ** 4
 
-/** An hour of making them, 32 MB. */
+/** A quarter of an hour of making them, 32 MB. */
 const MOST_PREPARED_SECRETS = 65_536
 
 export const fileSchema = z.strictObject({

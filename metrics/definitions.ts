@@ -1,4 +1,3 @@
-import { expiryOf } from './certificate.ts'
 import { LABEL_VALUES, type MetricSources } from './sources.ts'
 
 /**
@@ -201,8 +200,7 @@ export const definitions: readonly Definition[] = [
     type: 'gauge',
     help: 'When the TLS certificate, or the first of its chain, expires. Missing without TLS.',
     read: (sources) => {
-      const certificate = sources.certificate()
-      const expiry = certificate === undefined ? undefined : expiryOf(certificate)
+      const expiry = sources.certificateExpiry()
       return expiry === undefined ? [] : one(expiry)
     },
   },

@@ -64,6 +64,6 @@ export interface MetricSources {
   lastBackup(): Date | undefined
   /** Over the life of the store. */
   storeCommits(): number
-  /** The PEM file that the TLS listeners show, chain included; undefined without TLS. */
-  certificate(): string | Buffer | undefined
+  /** Of the first in the chain that the TLS listeners show, in seconds since 1970; undefined without TLS. */
+  certificateExpiry(): number | undefined
 }

@@ -129,7 +129,7 @@ function refusalOf(error: unknown): AttemptRefusal {
   }
 }
 
-/** Their causes are our own words. */
+/** Their causes are our own words or jose's. */
 const REASONED: ReadonlySet<string> = new Set<RegistryErrorCode>([
   'ERR_REGISTRATION_TOKEN_INVALID',
   'ERR_TOKEN_REVOKED',

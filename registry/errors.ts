@@ -37,3 +37,6 @@ export class RegistryError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds
   }
 }
+
+/** What was asked for cannot be. */
+export const invalid = (message: string): RegistryError => new RegistryError('ERR_INPUT_INVALID', message)

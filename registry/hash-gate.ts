@@ -18,7 +18,7 @@ export class HashGate {
   readonly #now: () => number
   readonly #waiting: (() => void)[] = []
   #running = 0
-  /** When somebody was last given a place, or left it. */
+  /** When a hash that somebody waited for last ended. */
   #usedAt: number
   /** Moving average of how long one hash takes, in milliseconds. */
   #hashMs = 1

@@ -1,4 +1,4 @@
-import { filterProblem } from './topics.ts'
+import { accessFilterProblem } from './topics.ts'
 
 /** The hosted platform's words. Source: docs/contract.md §5. */
 export const FILTER_TYPES = ['none', 'all', 'whitelist', 'blacklist'] as const
@@ -28,7 +28,7 @@ export function keyFilterProblem({ filterType, pubTopics, subTopics }: KeyFilter
   if (isListed && filters.length === 0) return `The filter type ${filterType} needs topics.`
   if (filters.length > MAX_FILTERS) return `A key may have at most ${MAX_FILTERS} topic filters.`
   for (const filter of filters) {
-    const problem = filterProblem(filter) ?? (filter.startsWith('$') ? 'begins with $' : undefined)
+    const problem = accessFilterProblem(filter)
     if (problem !== undefined) return `The topic filter ${JSON.stringify(filter)} ${problem}.`
   }
   return undefined

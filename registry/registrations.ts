@@ -3,12 +3,13 @@ import { mintAccessKey, type DeviceCredentials, type DeviceKey } from './access-
 import type { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
 import { isManufacturerId, newDevice, type Device, type DeviceOrigin, type Tag } from './device.ts'
+import { checkTagChanges, retagged } from './devices/tags.ts'
 import { RegistryError } from './errors.ts'
 import type { Recipe } from './recipe.ts'
 import type { ReturnReason, Returns } from './returns/index.ts'
 import type { Signal } from './signal.ts'
 import type { Beside, RegistryStore } from './store.ts'
-import { checkTerms, type Permission, type Tokens } from './tokens/index.ts'
+import type { Permission, Tokens } from './tokens/index.ts'
 
 export interface RegistrationRequest {
   /** What the caller sent as its registration token, not yet believed. */
@@ -73,12 +74,14 @@ export class Registrations {
   }
 
   /** @throws {RegistryError} `ERR_INPUT_INVALID`, `ERR_DEVICE_ALREADY_REGISTERED`, `ERR_BUSY`, `ERR_STORE_UNAVAILABLE`. */
-  async create({ manufacturerId, recipe: name, tags }: CreateDeviceRequest): Promise<DeviceCredentials> {
+  async create({ manufacturerId, recipe: name, tags: given }: CreateDeviceRequest): Promise<DeviceCredentials> {
     const { store, tokens, admission } = this.#parts
     if (!isManufacturerId(manufacturerId)) {
       throw new RegistryError('ERR_INPUT_INVALID', 'No device can have this manufacturer ID.')
     }
-    checkTerms({ tags }, () => true)
+    const changes = { set: given, remove: [] }
+    checkTagChanges(changes)
+    const tags = retagged([], changes)
     const recipe = tokens.recipeOf({ recipe: name })
     if (recipe === undefined) {
       throw new RegistryError('ERR_INPUT_INVALID', `There is no recipe ${JSON.stringify(name)}.`)

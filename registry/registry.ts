@@ -6,7 +6,7 @@ import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
 import type { Device, DeviceId, Tag } from './device.ts'
 import { Devices } from './devices/devices.ts'
-import { RegistryError } from './errors.ts'
+import { invalid } from './errors.ts'
 import type { Attempts, Journal, JournalRoom } from './journal/index.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
@@ -226,5 +226,3 @@ export class Registry {
     this.accessRevoked.emit(revocation)
   }
 }
-
-const invalid = (message: string): RegistryError => new RegistryError('ERR_INPUT_INVALID', message)

@@ -8,11 +8,11 @@ import {
 import { networksProblem } from './networks.ts'
 import type { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
-import { RegistryError } from './errors.ts'
+import { invalid, RegistryError } from './errors.ts'
 import type { Revocation } from './revocation.ts'
 import { Secret } from './secret.ts'
 import type { RegistryStore } from './store.ts'
-import { filterProblem } from './topics.ts'
+import { accessFilterProblem } from './topics.ts'
 
 /** A secret that a person chose must at least be this long. */
 export const MIN_CHOSEN_SECRET_CHARACTERS = 12
@@ -111,14 +111,12 @@ export class ServiceKeys {
       deny: given.deny ?? [],
     }
     for (const filter of [...rules.publish, ...rules.subscribe, ...rules.deny]) {
-      const problem = filterProblem(filter) ?? (filter.startsWith('$') ? 'begins with $' : undefined)
+      const problem = accessFilterProblem(filter)
       if (problem !== undefined) throw invalid(`The topic filter ${JSON.stringify(filter)} ${problem}.`)
     }
     return rules
   }
 }
-
-const invalid = (message: string): RegistryError => new RegistryError('ERR_INPUT_INVALID', message)
 
 function chosenSecret(text: string): Secret {
   if (text.length < MIN_CHOSEN_SECRET_CHARACTERS) {

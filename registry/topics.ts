@@ -33,6 +33,10 @@ export function filterProblem(filter: string): string | undefined {
   return undefined
 }
 
+/** Why nobody can be given `filter`, or undefined when somebody can: what begins with `$` is the server's own. */
+export const accessFilterProblem = (filter: string): string | undefined =>
+  filterProblem(filter) ?? (filter.startsWith('$') ? 'begins with $' : undefined)
+
 /** Why `topic` cannot be published to, or undefined when it can [MQTT-3.3.2-2, MQTT-4.7.3-1]. */
 export function topicProblem(topic: string): string | undefined {
   if (/[+#]/.test(topic)) return 'has a wildcard'

@@ -1,16 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
 import { StringDecoder } from 'node:string_decoder'
-import type { Log } from '../../registry/index.ts'
+import type { DeviceMessage, Log } from '../../registry/index.ts'
 import { beginStream, eventText, MAX_WAITING_BYTES } from './event-stream.ts'
-
-/** A message as a device published it. To look at `payload` costs a copy. */
-export interface DeviceMessage {
-  readonly topic: string
-  readonly payload: Buffer
-  readonly qos: number
-  readonly retain: boolean
-}
 
 /** Calls `heard` with what a device publishes. @returns a function that ends it. */
 export type WatchDevice = (deviceId: string, heard: (message: DeviceMessage) => void) => () => void

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../registry/index.ts'
+import { RegistryError, type CommandSent } from '../../registry/index.ts'
 import type { HistoryColumns, Span } from '../history.ts'
 import type { OperatorParts } from './operation.ts'
 
@@ -26,14 +26,6 @@ export interface EffectiveSetting {
   readonly source: string
   /** `file:line:column`, the name of the variable, the flag. */
   readonly detail?: string
-}
-
-/** Who has a command now, and for whom it waits. */
-export interface CommandSent {
-  readonly topic: string
-  readonly sent: number
-  readonly queued: number
-  readonly device: 'sent' | 'queued' | 'unheard'
 }
 
 /** What only a server that runs can say and do. */

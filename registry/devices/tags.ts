@@ -1,8 +1,8 @@
 import type { Tag } from '../device.ts'
-import { RegistryError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 
-/** Said at registration: who the device is and what it was made from. */
-const FIXED_KEYS: ReadonlySet<string> = new Set(['manufacturerId', 'DeviceRecipe'])
+/** Set by Mooring itself: who the device is and what it was made from. Source: docs/contract.md §3. */
+export const FIXED_KEYS: ReadonlySet<string> = new Set(['manufacturerId', 'DeviceRecipe'])
 
 const MAX_TAGS = 100
 const MAX_CHARACTERS = 255
@@ -17,7 +17,7 @@ export interface TagChanges {
 /** @throws {RegistryError} `ERR_INPUT_INVALID`. */
 export function checkTagChanges({ set, remove }: TagChanges): void {
   for (const key of [...set.map((tag) => tag.key), ...remove]) {
-    if (FIXED_KEYS.has(key)) throw invalid(`The tag ${key} was given at registration and stays.`)
+    if (FIXED_KEYS.has(key)) throw invalid(`The tag ${key} is set by Mooring itself.`)
     if (key === '' || !isTagText(key)) throw invalid(`${JSON.stringify(key)} cannot be the key of a tag.`)
   }
   const wrong = set.find(({ value }) => !isTagText(value))
@@ -36,6 +36,4 @@ export const areSameTags = (one: readonly Tag[], other: readonly Tag[]): boolean
   one.length === other.length &&
   one.every(({ key, value }) => other.some((tag) => tag.key === key && tag.value === value))
 
-const isTagText = (text: string): boolean => text.length <= MAX_CHARACTERS && !/[\p{Cc}\p{Cs}]/u.test(text)
-
-const invalid = (message: string): RegistryError => new RegistryError('ERR_INPUT_INVALID', message)
+export const isTagText = (text: string): boolean => text.length <= MAX_CHARACTERS && !/[\p{Cc}\p{Cs}]/u.test(text)

@@ -1,7 +1,7 @@
 export { SIGNING_ALGORITHMS, MIN_SIGNING_SECRET_BYTES, type SigningAlgorithm } from './signing-key.ts'
 export { SigningKeys, type SigningKeySummary } from './signing-keys.ts'
 export { TokensAudit, type TokenOrigin } from './audit.ts'
-export { checkTerms, COMING_BACK, type ComingBack, type TokenRecord, type TokenTerms } from './token.ts'
+export { COMING_BACK, type ComingBack, type TokenRecord, type TokenTerms } from './token.ts'
 export { TokenStore, type TokenDevice } from './token-store.ts'
 export { TokenUses, type TokenUse } from './token-uses.ts'
 export { Tokens, type ChangedLimits, type Permission, type TokenReport } from './tokens.ts'

@@ -1,6 +1,7 @@
 import type { RegistrationMode } from '../admission/index.ts'
 import type { Tag } from '../device.ts'
-import { RegistryError } from '../errors.ts'
+import { FIXED_KEYS, isTagText } from '../devices/tags.ts'
+import { invalid } from '../errors.ts'
 import { globProblem } from './glob.ts'
 import { networkProblem } from '../networks.ts'
 
@@ -57,9 +58,6 @@ export const isOwnTokenId = (id: string): boolean => OWN_ID.test(id)
 export const isTokenName = (text: string): boolean => /^[\w.-]{1,64}$/.test(text)
 
 const MOST_ENTRIES = 100
-const MOST_TAG_CHARACTERS = 255
-/** Set by Mooring. Source: docs/contract.md §3. */
-const OWN_TAGS = new Set(['manufacturerId', 'DeviceRecipe'])
 
 /** @throws {RegistryError} `ERR_INPUT_INVALID` that names the first term that cannot be one. */
 export function checkTerms(terms: TokenTerms, isRecipe: (name: string) => boolean): void {
@@ -81,10 +79,6 @@ function refuseFor(text: string, what: string, problem: string | undefined): voi
 }
 
 function tagProblem(key: string, value: string): string | undefined {
-  if (OWN_TAGS.has(key)) return 'is set by Mooring itself'
+  if (FIXED_KEYS.has(key)) return 'is set by Mooring itself'
   return key.trim() !== '' && isTagText(key) && isTagText(value) ? undefined : 'is not key=value'
 }
-
-const isTagText = (text: string): boolean => text.length <= MOST_TAG_CHARACTERS && !/[\p{Cc}\p{Cs}]/u.test(text)
-
-export const invalid = (message: string): RegistryError => new RegistryError('ERR_INPUT_INVALID', message)

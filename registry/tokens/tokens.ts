@@ -4,7 +4,7 @@ import { errors as joseErrors } from 'jose'
 import { randomBytes } from 'node:crypto'
 import type { RegistrationMode } from '../admission/index.ts'
 import type { Tag } from '../device.ts'
-import { RegistryError } from '../errors.ts'
+import { invalid, RegistryError } from '../errors.ts'
 import { normalised, type Normalisation } from '../manufacturer-id.ts'
 import type { Recipe } from '../recipe.ts'
 import { MAX_TOKEN_BYTES, type RegistrationTokens, type TokenClaims } from '../registration-token.ts'
@@ -14,7 +14,6 @@ import type { Refusals, TokenUse, TokenUses } from './token-uses.ts'
 import type { TokenDevice, TokenStore } from './token-store.ts'
 import {
   checkTerms,
-  invalid,
   isOwnTokenId,
   isTokenName,
   LEGACY,

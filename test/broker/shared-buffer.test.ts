@@ -7,6 +7,7 @@ import { slowDatabase } from '../conformance/support/slow-database.ts'
 import { memoryLog } from '../support/log.ts'
 import { aBroker, type TestBroker } from './support/broker.ts'
 import { asDevice, asService, WireClient } from './support/wire.ts'
+import { openTcpHandles } from '../../broker/tcp-stream.ts'
 import { LIMITS } from './door-support/connections.ts'
 import { deviceIdOf, FakeRegistry } from './support/door.ts'
 
@@ -16,7 +17,14 @@ async function onTcp(t: TestContext, broker: TestBroker): Promise<() => WireClie
   const log = memoryLog()
   const admission = createAdmission({ limits: LIMITS, busy: () => false, log })
   const { accept, acceptBytes } = broker
-  const listener = await listenTcp({ address: { host: '127.0.0.1', port: 0 }, admission, accept, acceptBytes, log })
+  const listener = await listenTcp({
+    address: { host: '127.0.0.1', port: 0 },
+    admission,
+    accept,
+    acceptBytes,
+    handles: await openTcpHandles(),
+    log,
+  })
   t.after(async () => {
     admission.close()
     await listener.close()

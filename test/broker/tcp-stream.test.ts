@@ -34,7 +34,7 @@ async function aListener(t: TestContext, way: Way, limits: Partial<AdmissionLimi
   const listener = await listenTcp({
     ...inside,
     address: { host: '127.0.0.1', port: 0 },
-    ...(way === 'handle' ? { acceptBytes: arrived } : {}),
+    ...(way === 'handle' ? { acceptBytes: arrived, handles: await openTcpHandles() } : {}),
   })
   t.after(() => listener.close())
   return { inside, listener, port: listener.address.port, heard }

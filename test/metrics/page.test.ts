@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { expiryOf } from '../../certificate-expiry.ts'
 import { generate } from 'selfsigned'
 import { metricsPages, StoreWrites, type MetricsPage, type MetricsParts } from '../../metrics/index.ts'
 import { samplesOf, someSources, typesOf } from './sources.ts'
@@ -47,7 +48,7 @@ test('there is no page when access is off, and nothing is read', () => {
 })
 
 test('every name follows the conventions: a known prefix, base units, _total on counters and nowhere else', async () => {
-  const page = thePage({ sources: someSources({ certificate: () => aPem }) })
+  const page = thePage({ sources: someSources({ certificateExpiry: () => expiryOf(aPem) }) })
   const types = typesOf(await textOf(page))
   assert.ok(types.size > 30)
   for (const [name, type] of types) {
@@ -168,7 +169,7 @@ test('writes to the store are timed when they succeed and counted when they fail
 test('of a chain the certificate that expires first is told, wherever it stands', async () => {
   const other = await pemUntil('2090-02-03T04:05:06Z')
   for (const chain of [`${aPem}\n${other}`, Buffer.from(`a comment\n${other}\n${aPem}`)]) {
-    const page = thePage({ sources: someSources({ certificate: () => chain }) })
+    const page = thePage({ sources: someSources({ certificateExpiry: () => expiryOf(chain) }) })
     assert.equal(samplesOf(await textOf(page)).get(EXPIRY), Date.parse('2090-02-03T04:05:06Z') / 1000)
   }
 })
@@ -176,7 +177,7 @@ test('of a chain the certificate that expires first is told, wherever it stands'
 test('nothing is told about a certificate that is not there or cannot be read', async () => {
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
   for (const certificate of [undefined, 'no PEM', broken, aPem + broken]) {
-    const page = thePage({ sources: someSources({ certificate: () => certificate }) })
+    const page = thePage({ sources: someSources({ certificateExpiry: () => expiryOf(certificate ?? '') }) })
     assert.doesNotMatch(await textOf(page), new RegExp(EXPIRY))
   }
 })

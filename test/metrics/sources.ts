@@ -55,7 +55,7 @@ export function someSources(parts: Partial<MetricSources> = {}): MetricSources {
     hashBacklogMs: () => 31_000,
     preparedSecrets: () => 43,
     storeCommits: () => 32,
-    certificate: () => undefined,
+    certificateExpiry: () => undefined,
     ...parts,
   }
 }
