@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { connectOperator, type Operator } from '../admin/index.ts'
 import { accountFinding, configuredFindings, fileFindings, type Finding } from '../checks.ts'
 import type { Config, LoadedConfig } from '../config.ts'
-import { ExitCode } from './failure.ts'
+import { ExitCode, usageError } from './failure.ts'
 import { printableLines } from './output.ts'
 import type { Run, Session } from './session.ts'
 
@@ -20,6 +20,8 @@ export function addDoctorCommand(program: Command, run: Run): void {
 }
 
 async function examine(session: Session, strict: boolean): Promise<number> {
+  if (session.server !== undefined)
+    throw usageError('mooring doctor looks at this machine: run it on the one of the server')
   const loaded = session.loadConfig()
   const { config } = loaded
   const operator = await connectOperator(config.data)

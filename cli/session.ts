@@ -26,6 +26,11 @@ export class Session {
     this.#options = options
   }
 
+  /** A server elsewhere, when one was named. */
+  get server(): string | undefined {
+    return this.#options.server
+  }
+
   /**
    * @param configFile - instead of the one of the command line.
    * @throws {ConfigError} with every problem there is.

@@ -1,17 +1,7 @@
 // npm run build:binary [x64|arm64|all]: one file that needs no Node, no npm and no network. → dist/mooring
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
@@ -54,7 +44,19 @@ rmSync(work, { recursive: true, force: true })
 mkdirSync(work, { recursive: true })
 // The list of packaged files and the page of the manual come out of the compiled program.
 run('npm', ['run', '--silent', 'build'], { cwd: root })
+/** What of others Vite puts into the page; admin/ui imports nothing else. */
+const OF_PAGE = [
+  '@preact/signals',
+  '@preact/signals-core',
+  'csv-parse',
+  'preact',
+  'preact-iso',
+  'swagger-ui-dist',
+  'uplot',
+  'uqr',
+].map((name) => `node_modules/${name}`)
 const { packages, parts } = await bundle(work)
+const carried = [...new Set([...packages, ...OF_PAGE])].toSorted((one, other) => (one < other ? -1 : 1))
 for (const arch of archs) await build(arch)
 
 async function build(arch) {
@@ -65,7 +67,7 @@ async function build(arch) {
   const node = join(folder, 'node')
   // Before the program goes in: a third of Node are symbols that only a debugger reads.
   run(strip, ['-R', '.comment', '-R', '.gnu.build.attributes', '-o', node, join(nodeFolder(arch), 'bin/node')])
-  writeFileSync(join(dist, 'THIRD-PARTY-NOTICES'), noticesOf(packages, arch))
+  writeFileSync(join(dist, 'THIRD-PARTY-NOTICES'), noticesOf(carried, arch))
 
   const native = {
     'native/argon2.node': prebuilt('argon2', arch),
@@ -73,7 +75,7 @@ async function build(arch) {
   }
   for (const file of [node, ...Object.values(native)]) refuseOtherMachine(resolve(root, file), machine)
 
-  const assets = compressed({ ...(await packagedFiles()), ...page(folder), ...native }, join(folder, 'assets'))
+  const assets = compressed({ ...(await packagedFiles()), ...(await page(folder)), ...native }, join(folder, 'assets'))
   const made = join(folder, 'mooring')
   const settings = join(folder, 'sea.json')
   writeFileSync(
@@ -114,15 +116,13 @@ async function packagedFiles() {
   return Object.fromEntries(packagedFileNames().map((name) => [name, placeInSources(name)]))
 }
 
-/** The operator's page, when it was built: every file of it, and the list of their names. */
-function page(folder) {
-  const built = join(dist, 'ui')
-  const names = existsSync(built)
-    ? readdirSync(built, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(built, name)).isFile())
-    : []
+/** The operator's page: every file of it, and the list of their names. */
+async function page(folder) {
+  const { builtPageNames } = await import(pathToFileURL(join(dist, 'executable/packaged-files.js')).href)
+  const names = builtPageNames()
   const list = join(folder, 'ui.json')
   writeFileSync(list, JSON.stringify(names))
-  return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(built, name)])), 'ui.json': list }
+  return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(dist, 'ui', name)])), 'ui.json': list }
 }
 
 /** The parts of the program, and what V8 made of the first. */

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodeFolder, root } from './tools.mjs'
 
-const LICENCE = /^(?:licen[cs]e|notice|copying)(?:[.-].*)?$/i
+// Bundles name the licences of what is in them beside themselves.
+const LICENCE = /^(?:swagger-ui-bundle\.js\.)?(?:licen[cs]e|notice|copying)(?:[.-].*)?$/i
 const RULE = '='.repeat(80)
 
 /** @param folders - of the packages that were bundled, from the root of the sources. */

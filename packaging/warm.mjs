@@ -15,14 +15,21 @@ const sea = { isSea: () => true, getAsset: (name) => readFileSync(join(folder, p
 
 const compile = (name) => new Script(readFileSync(join(folder, name), 'latin1'), { filename: name })
 
+const loaded = new Map()
+
 /** Source: packaging/start.cjs. */
 function require(id) {
   if (id === 'node:sea') return sea
-  return id.startsWith('./') ? run(compile(id.slice(2))) : builtin(id)
+  return id.startsWith('./') ? load(id.slice(2)) : builtin(id)
 }
 
-function run(part) {
+function load(name) {
+  return loaded.get(name)?.exports ?? run(name, compile(name))
+}
+
+function run(name, part) {
   const module = { exports: {} }
+  loaded.set(name, module)
   part.runInThisContext()(module.exports, require, module, process.execPath, dirname(process.execPath))
   return module.exports
 }
@@ -42,4 +49,4 @@ process.on('exit', () => {
   setFlagsFromString('--flush-bytecode')
   writeFileSync(join(folder, 'main.cache'), main.createCachedData())
 })
-run(main)
+run('main.cjs', main)

@@ -51,7 +51,7 @@ export function createAdminHttp(parts: AdminHttpParts): AdminHttp {
   const routes = new Routes([
     ...ownRoutes({ accounts, attempts: new Attempts(), audit }),
     ...streamRoutes({ registry, events, tails, isKnown: (ctx) => findAsker(ctx, accounts) !== undefined }),
-    deviceCsvRoute(operator),
+    deviceCsvRoute(operator, log),
     ...operationRoutes(operator),
   ])
   // Made when it is first asked for: what makes it takes longer to load than the rest of this room.

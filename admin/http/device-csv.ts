@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync'
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { stateOf, type Device, type DeviceFilter } from '../../registry/index.ts'
+import { stateOf, type Device, type DeviceFilter, type Log } from '../../registry/index.ts'
 import { deviceFilter, filterOf, shown } from '../operations/device-schemas.ts'
 import { believed, MAX_DEVICES_PER_PAGE, type OperatorParts } from '../operations/index.ts'
 import type { HttpRoute } from './route.ts'
@@ -26,7 +26,7 @@ const AS_TEXT = { escape_formulas: true, record_delimiter: 'windows' } as const
 const request = z.strictObject(deviceFilter)
 
 /** Every device that is meant, as a file for a spreadsheet. A page at a time, as fast as it is read. Source: RFC 4180. */
-export const deviceCsvRoute = (parts: OperatorParts): HttpRoute => ({
+export const deviceCsvRoute = (parts: OperatorParts, log: Log): HttpRoute => ({
   method: 'GET',
   path: '/devices.csv',
   name: 'exportDevices',
@@ -41,9 +41,19 @@ export const deviceCsvRoute = (parts: OperatorParts): HttpRoute => ({
     const first = await parts.registry.devices.list({ filter, limit: MAX_DEVICES_PER_PAGE })
     ctx.set('Content-Type', 'text/csv; charset=utf-8; header=present')
     ctx.set('Content-Disposition', 'attachment; filename="devices.csv"')
-    return Readable.from(textOf(parts, filter, first), { objectMode: false })
+    return Readable.from(told(textOf(parts, filter, first), log), { objectMode: false })
   },
 })
+
+/** In the midst of an answer nobody can be told any more but whoever reads the log. */
+async function* told(text: AsyncGenerator<string>, log: Log): AsyncGenerator<string> {
+  try {
+    yield* text
+  } catch (error) {
+    log.error({ event: 'admin-fault', operation: 'exportDevices', error }, 'An admin request failed.')
+    throw error
+  }
+}
 
 type DeviceRows = Awaited<ReturnType<OperatorParts['registry']['devices']['list']>>
 

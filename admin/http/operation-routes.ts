@@ -7,7 +7,7 @@ export function operationRoutes(parts: OperatorParts): HttpRoute[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const names = Object.keys(operations) as OperationName[]
   return names.map((name) => {
-    const { summary, route, role, request, answer } = operationNamed(name)
+    const { summary, route, role, request, answer, isStep } = operationNamed(name)
     return {
       ...route,
       name,
@@ -15,7 +15,8 @@ export function operationRoutes(parts: OperatorParts): HttpRoute[] {
       access: role,
       request,
       answer,
-      idempotencyKey: route.method === 'POST' && role !== 'viewer',
+      // The steps of a whole are repeated by beginning it again.
+      idempotencyKey: route.method === 'POST' && role !== 'viewer' && isStep !== true,
       async handle(given, _ctx, asker) {
         if (asker === undefined) throw new Error(`${name} was reached without a caller`)
         const result = await callOperation(name, parts, believed(operationNamed(name), given), asker.caller)

@@ -58,6 +58,8 @@ export const streamRoutes = ({ registry, events, tails, isKnown }: StreamParts):
 function stream(ctx: Context, isFull: boolean, add: (response: ServerResponse) => void): void {
   if (isFull) throw new Problem('ERR_TOO_MANY_STREAMS', 'Too many listen already.', { 'Retry-After': '5' })
   ctx.respond = false
+  // It left while its use was written down: nobody would hear of it any more.
+  if (ctx.res.closed) return
   if (ctx.method === 'HEAD') ctx.res.writeHead(200, { 'Content-Type': EVENT_STREAM }).end()
   else add(ctx.res)
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RegistryError, type AllowListEntry, type Registry } from '../../registry/index.ts'
 import { MAX_ROWS_PER_PAGE } from '../allow-list-rows.ts'
 import { nothing, operation } from './operation.ts'
+import { next, page } from './pages.ts'
 
 /** How many rows one question may look at before it answers with what it has found. */
 const MAX_ROWS_LOOKED_AT = 20_000
@@ -32,13 +33,6 @@ const change = z
   .meta({ id: 'AllowListChange' })
 
 const importRequest = z.strictObject({ import: z.int().positive() })
-
-const page = {
-  limit: z.int().min(1).max(MAX_ROWS_PER_PAGE).default(100),
-  after: z.string().exactOptional().meta({ description: 'The manufacturer ID after which the page begins.' }),
-}
-
-const next = z.string().exactOptional().meta({ description: 'Pass it as `after`. Absent on the last page.' })
 
 const entryPage = z.object({ entries: z.array(entryAnswer).readonly(), next })
 

@@ -1,15 +1,13 @@
 import { z } from 'zod'
 import { nothing, operation } from './operation.ts'
-import { serverOf, type ServerFacts } from './running-server.ts'
-
-const STATES = { ok: 'ok', warning: 'warn', error: 'bad' } as const
+import { serverOf } from './running-server.ts'
 
 const check = z
   .object({
-    name: z.string(),
-    state: z.enum(['ok', 'warn', 'bad']),
+    check: z.string(),
+    state: z.enum(['ok', 'warning', 'error']),
     text: z.string(),
-    fix: z.string().exactOptional().meta({ description: 'What to do about it.' }),
+    hint: z.string().exactOptional().meta({ description: 'What to do about it.' }),
   })
   .meta({ id: 'Check', description: 'As `mooring doctor` says it.' })
 
@@ -77,7 +75,7 @@ export const overviewOperations = {
         messages,
         disk,
         ...(certificate === undefined ? {} : { certificate }),
-        checks: checks.map(shownCheck),
+        checks,
         topicRoot,
       }
     },
@@ -101,10 +99,3 @@ export const overviewOperations = {
     call: async (parts) => ({ settings: serverOf(parts).settings() }),
   }),
 }
-
-const shownCheck = ({ check: name, state, text, hint }: ServerFacts['checks'][number]): z.output<typeof check> => ({
-  name,
-  state: STATES[state],
-  text,
-  ...(hint === undefined ? {} : { fix: hint }),
-})

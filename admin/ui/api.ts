@@ -43,10 +43,7 @@ export async function send(method: string, path: string, fields: Record<string, 
   const { url, body } = placed(method, path, fields)
   const response = await fetch(url, {
     method,
-    headers: {
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...(method === 'POST' ? { 'Idempotency-Key': newKey() } : {}),
-    },
+    headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
     ...(body === undefined ? {} : { body }),
   }).catch(() => {
     throw new Problem(0, 'unreachable', 'The server cannot be reached.')
@@ -81,9 +78,5 @@ function parsed(text: string): unknown {
     return undefined
   }
 }
-
-/** 128 random bits. `crypto.randomUUID` is for https and localhost alone. */
-const newKey = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

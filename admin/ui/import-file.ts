@@ -14,6 +14,22 @@ export interface Import {
 /** Puts a file beside the list that is in force, and says what it would change. */
 export async function importFile(file: File, told: (rows: number) => void): Promise<Import> {
   const { import: id } = await ask('beginAllowListImport')
+  try {
+    return await readInto(id, file, told)
+  } catch (error) {
+    await abandonImport(id)
+    throw error
+  }
+}
+
+/** Nobody else would: it stays beside the list until the next one is begun. */
+export const abandonImport = (id: number): Promise<void> =>
+  ask('abandonAllowListImport', { import: id }).then(
+    () => {},
+    () => {},
+  )
+
+async function readInto(id: number, file: File, told: (rows: number) => void): Promise<Import> {
   const problems: FileProblem[] = []
   let rows = 0
   await readAllowList(file, {

@@ -1,6 +1,6 @@
 import { batch, signal } from '@preact/signals'
 import { PREFIX } from './api.ts'
-import { findSession } from './session.ts'
+import { findSession, session } from './session.ts'
 
 /** Counters of the server, once a second. Source: docs/admin-api.md, «Events». */
 export interface Stats {
@@ -33,7 +33,14 @@ export const changes = signal(0)
 export const comebacks = signal(0)
 export const latest = signal<readonly LiveEvent[]>([])
 
-const TYPES = ['device-registered', 'registration-refused', 'client-connected', 'client-disconnected', 'changed']
+const TYPES = [
+  'device-registered',
+  'device-returned',
+  'registration-refused',
+  'client-connected',
+  'client-disconnected',
+  'changed',
+]
 const SHOWN = 50
 /** A page that is not looked at keeps the newest. */
 const MOST_WAITING = 2000
@@ -81,8 +88,14 @@ export function startLive(): void {
     // The browser tries again by itself, unless it was refused.
     if (source?.readyState !== EventSource.CLOSED) return
     stopLive()
-    comingBack = setTimeout(() => void findSession().then(startLive), COME_BACK_MS)
+    comingBack = setTimeout(() => void comeBack(), COME_BACK_MS)
   })
+}
+
+/** Whoever has to log in first hears events afterwards. */
+async function comeBack(): Promise<void> {
+  await findSession()
+  if (session.value.kind === 'in') startLive()
 }
 
 export function stopLive(): void {
@@ -120,7 +133,8 @@ function draw(): void {
   waiting = []
   batch(() => {
     latest.value = [...events.slice(-SHOWN).toReversed(), ...latest.value].slice(0, SHOWN)
-    if (events.some(({ type }) => type === 'changed')) {
+    // A device that waits for approval is a refusal to whoever counts, and news to who decides.
+    if (events.some(({ type, data }) => type === 'changed' || data['result'] === 'pending')) {
       rereading ??= setTimeout(() => {
         rereading = undefined
         changes.value++

@@ -8,6 +8,9 @@ export const countText = (count: number): string => whole.format(count)
 export const several = (count: number, one: string, many = `${one}s`): string =>
   `${countText(count)} ${count === 1 ? one : many}`
 
+/** `createApiToken` → `create api token`. */
+export const inWords = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
 const two = (part: number): string => String(part).padStart(2, '0')
 
 /** `2026-11-24 20:10`, by the reader's clock. */

@@ -71,3 +71,10 @@ test('a running server is asked, and the account that it lacks is missed', async
   assert.equal(of('admin')?.state, 'warning')
   assert.equal((await examine(t, [])).of('server')?.state, 'warning')
 })
+
+test('a server elsewhere is not examined from here, and nobody is told that it is well', async (t) => {
+  const elsewhere = ['--server', 'https://broker.example:8443', 'doctor']
+  const { code, stdout, stderr } = await run(elsewhere, { cwd: await aFolder(t) })
+  assert.deepEqual([code, stdout], [2, ''])
+  assert.match(stderr, /looks at this machine/)
+})

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { useLocation } from 'preact-iso'
 import { ask, messageOf, type Answer } from '../api.ts'
-import { importFile, type Import } from '../import-file.ts'
+import { abandonImport, importFile, type Import } from '../import-file.ts'
 import { changes } from '../live.ts'
 import { Confirm, Dialog } from '../parts/dialog.tsx'
 import { Choice, Field, Form } from '../parts/form.tsx'
@@ -216,7 +216,13 @@ function ImportCard({ done }: { done: () => void }) {
             <button type="button" class="primary" onClick={() => (isApplying.value = true)}>
               Apply {found.file}…
             </button>
-            <button type="button" onClick={() => (staged.value = undefined)}>
+            <button
+              type="button"
+              onClick={() => {
+                void abandonImport(found.id)
+                staged.value = undefined
+              }}
+            >
               Discard
             </button>
           </div>

@@ -1,8 +1,7 @@
 import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { ask, messageOf } from '../api.ts'
-import { changes, onEvents } from '../live.ts'
+import { changes } from '../live.ts'
 import { Confirm } from '../parts/dialog.tsx'
 import { Choice } from '../parts/form.tsx'
 import { Alert, Badge, Card, Empty, Page, Time, Trouble } from '../parts/layout.tsx'
@@ -38,10 +37,6 @@ export function ApprovalsPage() {
     page.reload()
     status.reload()
   }
-  useEffect(
-    () => onEvents((events) => void (events.some(({ type }) => type === 'registration-refused') && reload())),
-    [page.reload],
-  )
   const decide = async (decision: Decision, manufacturerIds: 'all' | string[]): Promise<void> => {
     await ask('decideApprovals', { decision, manufacturerIds })
     reload()

@@ -3,7 +3,7 @@ import { changeAll, countAll, type Filter } from '../change-all.ts'
 import { Confirm } from '../parts/dialog.tsx'
 import { Field, type Values } from '../parts/form.tsx'
 import { Card, Trouble } from '../parts/layout.tsx'
-import { useLoaded } from '../parts/loading.ts'
+import { useIsOver, useLoaded } from '../parts/loading.ts'
 import { countText, several } from '../words.ts'
 
 type Change = Parameters<typeof changeAll>[0]
@@ -86,13 +86,14 @@ export function BulkActions(props: { filter: Filter; isFiltered: boolean; done: 
 function BulkDialog({ bulk, filter, close }: { bulk: Bulk; filter: Filter; close: () => void }) {
   const count = useLoaded(() => countAll(filter), [])
   const done = useSignal(0)
+  const isOver = useIsOver()
   const found = count.value.value
   const devices = found === undefined ? 'all that match' : several(found, 'device')
   const run = async (values: Values): Promise<void> => {
     if (bulk.kind === 'delete' && values['count'] !== String(found)) {
       throw new Error(`Type ${found} to say that you mean all of them.`)
     }
-    await changeAll(changeOf(bulk, values), filter, { told: (changed) => (done.value = changed) })
+    await changeAll(changeOf(bulk, values), filter, { told: (changed) => (done.value = changed), isOver })
   }
   return (
     <Confirm

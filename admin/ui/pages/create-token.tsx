@@ -25,10 +25,17 @@ function brokerUrl(host: string, listeners: Readonly<Record<string, string>>): s
   return `mqtt://${host}:${portOf(listeners['mqtt']) ?? '1883'}`
 }
 
+/** A listener of the page's own has no registration: devices register at one of the others. */
+function registrationUrl({ origin, hostname }: Location, listeners: Readonly<Record<string, string>>): string {
+  const { admin, http, https } = listeners
+  const other = https ?? http
+  if (admin === undefined || other === undefined) return `${origin}/api/register-device`
+  return `${https === undefined ? 'http' : 'https'}://${hostname}:${portOf(other)}/api/register-device`
+}
+
 const portOf = (address: string | undefined): string | undefined => address?.split(':').at(-1)
 
 export function CreateToken({ close, done }: { close: () => void; done: (token: Answer<'createToken'>) => void }) {
-  const { hostname, origin } = location
   const status = useLoaded(() => ask('status'), [])
   const create = async ({ name, url = '', mqtt = '', lifetime, uses, pattern, mode }: Values): Promise<void> => {
     done(
@@ -64,14 +71,14 @@ export function CreateToken({ close, done }: { close: () => void; done: (token: 
             label="They register at"
             name="url"
             required
-            defaultValue={`${origin}/api/register-device`}
+            defaultValue={registrationUrl(location, status.value.value?.listeners ?? {})}
             hint="As the devices reach it: the name of this machine, not localhost."
           />
           <Field
             label="They connect to"
             name="mqtt"
             required
-            defaultValue={brokerUrl(hostname, status.value.value?.listeners ?? {})}
+            defaultValue={brokerUrl(location.hostname, status.value.value?.listeners ?? {})}
             hint="mqtt://, mqtts://, ws:// or wss://"
           />
           <Field

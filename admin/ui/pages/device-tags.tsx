@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
-import { ask, type Answer } from '../api.ts'
+import { ask, messageOf, type Answer } from '../api.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { Field, Form } from '../parts/form.tsx'
+import { Alert } from '../parts/layout.tsx'
 import { may } from '../session.ts'
 
 type Tags = Answer<'getDevice'>['tags']
@@ -23,9 +24,14 @@ export function TagList({ tags }: { tags: Tags }) {
 
 export function DeviceTags({ device, changed }: { device: Answer<'getDevice'>; changed: () => void }) {
   const isAdding = useSignal(false)
+  const error = useSignal<string | undefined>(undefined)
   const change = async (request: { set?: { key: string; value: string }[]; remove?: string[] }): Promise<void> => {
     await ask('tagDevice', { device: device.id, ...request })
     changed()
+  }
+  const remove = (key: string): void => {
+    error.value = undefined
+    change({ remove: [key] }).catch((reason: unknown) => (error.value = messageOf(reason)))
   }
   if (!may('operator')) return <TagList tags={device.tags} />
   return (
@@ -34,12 +40,13 @@ export function DeviceTags({ device, changed }: { device: Answer<'getDevice'>; c
         {ofInterest(device.tags).map(({ key, value }) => (
           <li key={`${key}=${value}`}>
             {`${key}=${value}`}
-            <button type="button" aria-label={`Remove the tag ${key}`} onClick={() => void change({ remove: [key] })}>
+            <button type="button" aria-label={`Remove the tag ${key}`} onClick={() => remove(key)}>
               ×
             </button>
           </li>
         ))}
       </ul>
+      {error.value === undefined ? null : <Alert>{error.value}</Alert>}
       <button type="button" class="small" onClick={() => (isAdding.value = true)}>
         Add a tag
       </button>

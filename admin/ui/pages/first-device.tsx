@@ -70,7 +70,7 @@ function useArrival(): Arrived | undefined {
     () =>
       onEvents((events) => {
         for (const { type, data } of events) {
-          if (type === 'device-registered' && arrived.value === undefined) {
+          if ((type === 'device-registered' || type === 'device-returned') && arrived.value === undefined) {
             const { id = '', manufacturerId = '' } = data
             arrived.value = { id, manufacturerId, isConnected: false }
           }

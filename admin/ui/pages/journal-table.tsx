@@ -3,7 +3,7 @@ import { changes } from '../live.ts'
 import { Alert, Badge, Empty, Time } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
 import { Pager, Table } from '../parts/table.tsx'
-import { countText } from '../words.ts'
+import { countText, inWords } from '../words.ts'
 
 type Entry = Answer<'listJournal'>['entries'][number]
 export type JournalRequest = Partial<Request<'listJournal'>>
@@ -69,9 +69,6 @@ const KIND: Readonly<Record<Entry['result'], 'good' | 'bad' | 'warn' | 'plain'>>
   suspected: 'warn',
   lost: 'warn',
 }
-
-/** `createApiToken` → `create api token`. */
-const inWords = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 const whatOf = ({ kind, operation, count }: Entry): string =>
   `${operation === undefined ? kind : inWords(operation)}${count === undefined || count === 1 ? '' : ` ×${countText(count)}`}`

@@ -7,7 +7,7 @@ import { Chart } from '../parts/chart.tsx'
 import { Choice } from '../parts/form.tsx'
 import { Badge, Card, Empty, Page, Trouble } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
-import { bytesText, clockText, countText, durationText } from '../words.ts'
+import { bytesText, clockText, countText, durationText, inWords } from '../words.ts'
 
 type Overview = Answer<'overview'>
 
@@ -157,12 +157,12 @@ function Attention({ checks }: { checks: Overview['checks'] | undefined }) {
         </Empty>
       ) : (
         <ul class="attention">
-          {open.map(({ name, state, text, fix }) => (
-            <li key={`${name} ${text}`}>
-              <Badge kind={state === 'bad' ? 'bad' : 'warn'}>{name}</Badge>
+          {open.map(({ check, state, text, hint }) => (
+            <li key={`${check} ${text}`}>
+              <Badge kind={state === 'error' ? 'bad' : 'warn'}>{check}</Badge>
               <div>
                 <p>{text}</p>
-                {fix === undefined ? null : <p class="fix">{fix}</p>}
+                {hint === undefined ? null : <p class="fix">{hint}</p>}
               </div>
             </li>
           ))}
@@ -206,6 +206,7 @@ function Traffic({ history }: { history: Answer<'history'> | undefined }) {
 
 const WORDS: Readonly<Record<string, string>> = {
   'device-registered': 'registered',
+  'device-returned': 'came back',
   'registration-refused': 'registration refused',
   'client-connected': 'connected',
   'client-disconnected': 'disconnected',
@@ -236,7 +237,7 @@ function Happenings({ events }: { events: readonly LiveEvent[] }) {
 
 function Subject({ data }: { data: LiveEvent['data'] }) {
   const text = [
-    data['operation']?.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+    data['operation'] === undefined ? undefined : inWords(data['operation']),
     data['manufacturerId'] ?? data['clientId'] ?? data['target'] ?? data['result'],
   ]
     .filter(Boolean)

@@ -61,7 +61,7 @@ export function RegistrationPage() {
           <p class="muted">Loading…</p>
         ) : (
           <>
-            {found.some(({ name }) => name !== LEGACY) ? null : (
+            {found.some(({ id }) => id !== LEGACY) ? null : (
               <Empty title="There is no token yet.">
                 <p>Create one, and connect your first device with it.</p>
               </Empty>
@@ -101,7 +101,7 @@ function TokenTable({ tokens, reload }: { tokens: readonly Token[]; reload: () =
     cell: (token: Token) => (
       <div class="actions">
         {token.state === 'revoked' ? (
-          token.id === 'legacy' ? (
+          token.id === LEGACY ? (
             <button type="button" class="small" onClick={() => reopen(token)}>
               Reopen<span class="hidden"> {token.name}</span>
             </button>
@@ -149,7 +149,7 @@ function TokenTable({ tokens, reload }: { tokens: readonly Token[]; reload: () =
 const Name = ({ token: { id, name } }: { token: Token }) => (
   <>
     <a href={`/devices?token=${encodeURIComponent(id)}`}>{name}</a>
-    {id === 'legacy' ? <p class="hint">tokens that were signed elsewhere</p> : null}
+    {id === LEGACY ? <p class="hint">tokens that were signed elsewhere</p> : null}
   </>
 )
 

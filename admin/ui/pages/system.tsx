@@ -8,7 +8,7 @@ import { Table } from '../parts/table.tsx'
 import { may } from '../session.ts'
 import { countText, durationText, several } from '../words.ts'
 
-const STATES = { ok: 'good', warn: 'warn', bad: 'bad' } as const
+const STATES = { ok: 'good', warning: 'warn', error: 'bad' } as const
 
 export function SystemPage() {
   const status = useLoaded(() => ask('status'), [])
@@ -22,12 +22,12 @@ export function SystemPage() {
           <p class="muted">{overview.error.value ?? 'Looking…'}</p>
         ) : (
           <ul class="attention">
-            {overview.value.value.checks.map(({ name, state, text, fix }) => (
-              <li key={`${name} ${text}`}>
-                <Badge kind={STATES[state]}>{name}</Badge>
+            {overview.value.value.checks.map(({ check, state, text, hint }) => (
+              <li key={`${check} ${text}`}>
+                <Badge kind={STATES[state]}>{check}</Badge>
                 <div>
                   <p>{text}</p>
-                  {fix === undefined ? null : <p class="fix">{fix}</p>}
+                  {hint === undefined ? null : <p class="fix">{hint}</p>}
                 </div>
               </li>
             ))}

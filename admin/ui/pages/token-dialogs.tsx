@@ -4,7 +4,7 @@ import { changeAll, countAll } from '../change-all.ts'
 import { Confirm } from '../parts/dialog.tsx'
 import { Field, Picks } from '../parts/form.tsx'
 import { Trouble } from '../parts/layout.tsx'
-import { useLoaded } from '../parts/loading.ts'
+import { useIsOver, useLoaded } from '../parts/loading.ts'
 import { several } from '../words.ts'
 
 type Token = Answer<'listTokens'>['tokens'][number]
@@ -20,12 +20,13 @@ export function RevokeToken({ token, done, close }: Props) {
   const count = useLoaded(() => countAll({ token: token.id }), [])
   const fate = useSignal('leave')
   const changed = useSignal(0)
+  const isOver = useIsOver()
   const act = async (): Promise<void> => {
     await ask('revokeToken', { token: token.id })
     done()
     if (fate.value === 'leave') return
     const change = { kind: fate.value === 'disable' ? ('disable' as const) : ('quarantine' as const) }
-    await changeAll(change, { token: token.id }, { told: (so) => (changed.value = so) })
+    await changeAll(change, { token: token.id }, { told: (so) => (changed.value = so), isOver })
   }
   const devices = several(count.value.value ?? 0, 'device')
   const verbs: Readonly<Record<string, string>> = {

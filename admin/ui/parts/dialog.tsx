@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { Form, type Values } from './form.tsx'
 import { Alert } from './layout.tsx'
+import { useIsOver } from './loading.ts'
 
 /** A question over the page. The browser keeps the focus in it, and Escape closes it. */
 export function Dialog(props: { title: string; close: () => void; children: ComponentChildren }) {
@@ -32,7 +33,7 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
 }
 
 /** Says what it will do, and to what, before it does. */
-export const Confirm = (props: {
+export function Confirm(props: {
   title: string
   children: ComponentChildren
   submit: string
@@ -40,22 +41,26 @@ export const Confirm = (props: {
   isReady?: boolean
   act: (values: Values) => Promise<unknown>
   close: () => void
-}) => (
-  <Dialog title={props.title} close={props.close}>
-    <Form
-      submit={props.submit}
-      isDanger={props.isDanger ?? true}
-      isReady={props.isReady ?? true}
-      cancel={props.close}
-      onSubmit={async (values) => {
-        await props.act(values)
-        props.close()
-      }}
-    >
-      <div class="prose">{props.children}</div>
-    </Form>
-  </Dialog>
-)
+}) {
+  const isOver = useIsOver()
+  return (
+    <Dialog title={props.title} close={props.close}>
+      <Form
+        submit={props.submit}
+        isDanger={props.isDanger ?? true}
+        isReady={props.isReady ?? true}
+        cancel={props.close}
+        onSubmit={async (values) => {
+          await props.act(values)
+          // It was cancelled meanwhile, and another may be open by now.
+          if (!isOver()) props.close()
+        }}
+      >
+        <div class="prose">{props.children}</div>
+      </Form>
+    </Dialog>
+  )
+}
 
 /** What is shown once. It does not go away by a stray Escape. */
 export const Shown = (props: { title: string; close: () => void; children: ComponentChildren }) => (
@@ -73,10 +78,14 @@ export const Shown = (props: { title: string; close: () => void; children: Compo
 /** Text to take elsewhere. */
 export function Copyable({ label, text }: { label: string; text: string }) {
   const isCopied = useSignal(false)
+  const isRefused = useSignal(false)
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(text)
     isCopied.value = true
     setTimeout(() => (isCopied.value = false), 2000)
+  }
+  const tryToCopy = (): void => {
+    copy().catch(() => (isRefused.value = true))
   }
   // Browsers give pages that came over plain http no clipboard.
   const canCopy = 'clipboard' in navigator
@@ -88,8 +97,8 @@ export function Copyable({ label, text }: { label: string; text: string }) {
           {text}
         </pre>
         {canCopy ? (
-          <button type="button" onClick={() => void copy()} aria-label={`Copy: ${label}`}>
-            <span role="status">{isCopied.value ? 'Copied' : 'Copy'}</span>
+          <button type="button" onClick={tryToCopy} aria-label={`Copy: ${label}`}>
+            <span role="status">{isRefused.value ? 'Not copied: select it' : isCopied.value ? 'Copied' : 'Copy'}</span>
           </button>
         ) : null}
       </div>

@@ -29,3 +29,15 @@ export function useLoaded<T>(read: () => Promise<T>, inputs: readonly unknown[])
   useEffect(reload, [reload])
   return { value, error, reload }
 }
+
+/** Tells work that goes on whether the component that began it has gone. */
+export function useIsOver(): () => boolean {
+  const isOver = useRef(false)
+  useEffect(
+    () => () => {
+      isOver.current = true
+    },
+    [],
+  )
+  return useCallback(() => isOver.current, [])
+}

@@ -3,7 +3,6 @@ import type { ComponentChildren } from 'preact'
 export interface Column<Row> {
   readonly head: string
   readonly cell: (row: Row) => ComponentChildren
-  readonly isNumber?: boolean
 }
 
 /**
@@ -16,14 +15,13 @@ export function Table<Row>(props: {
   rows: readonly Row[]
   keyOf: (row: Row) => string
 }) {
-  const classOf = ({ isNumber }: Column<Row>): string | undefined => (isNumber === true ? 'number' : undefined)
   return (
     <div class="table-box" role="region" aria-label={props.label} tabIndex={0}>
       <table role="table">
         <thead role="rowgroup">
           <tr role="row">
             {props.columns.map((column) => (
-              <th key={column.head} scope="col" role="columnheader" class={classOf(column)}>
+              <th key={column.head} scope="col" role="columnheader">
                 {column.head}
               </th>
             ))}
@@ -33,7 +31,7 @@ export function Table<Row>(props: {
           {props.rows.map((row) => (
             <tr key={props.keyOf(row)} role="row">
               {props.columns.map((column) => (
-                <td key={column.head} role="cell" data-head={column.head} class={classOf(column)}>
+                <td key={column.head} role="cell" data-head={column.head}>
                   <div>{column.cell(row)}</div>
                 </td>
               ))}

@@ -88,9 +88,9 @@ test('a running server says what it is told, and nothing that is secret; it coun
   assert.equal(body['devices'], 1)
   const disk = body['disk'] as Record<string, number>
   assert.ok(Object.values(disk).every((bytes) => bytes > 0))
-  const checks = body['checks'] as { name: string; state: string; fix?: string }[]
-  assert.equal(checks.find(({ name }) => name === 'listen')?.state, 'warn')
-  assert.equal(checks.find(({ name }) => name === 'store')?.state, 'ok')
+  const checks = body['checks'] as { check: string; state: string; hint?: string }[]
+  assert.equal(checks.find(({ check }) => check === 'listen')?.state, 'warning')
+  assert.equal(checks.find(({ check }) => check === 'store')?.state, 'ok')
   const sent = await ask(at(`/devices/${deviceId}/commands`), { body: { name: 'start' }, headers })
   assert.deepEqual(sent.body, { topic: `losant/${deviceId}/command`, sent: 0, queued: 0, device: 'unheard' })
   assert.equal((await ask(at('/history?span=24h'), { headers })).status, 200)
