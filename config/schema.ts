@@ -163,7 +163,7 @@ export const fileSchema = z.strictObject({
       notLoggedIn: count('Most connections at a time that have not logged in yet.').prefault(1000),
       perAddress: count('Most connections at a time from one IP address.').prefault(5000),
       connectDeadline: duration(
-        'Time from the first byte to a finished login; TLS and WebSocket handshakes included.',
+        'Time from the connection to a finished login, handshakes of TLS and WebSocket included; the wait when the server is full is not.',
         100,
       ).prefault('10s'),
       waitingRoom: count('Most connections that wait to be admitted when a limit is reached.').prefault(10_000),

@@ -414,7 +414,10 @@ static bool ask_until_answered(const char *url, const char *request, struct answ
 			fprintf(stderr, "the server answered 200 without credentials\n");
 			return false;
 		}
-		if (!answer->problem && answer->status != 429 && answer->status < 500) {
+		/* A device that waits for somebody's approval is told so. */
+		bool may_be_later = answer->problem || answer->status == 429 || answer->status >= 500 ||
+		                    (answer->status == 403 && strstr(answer->body, "\"retryable\":true"));
+		if (!may_be_later) {
 			fprintf(stderr, "registration refused (%ld): %s\n", answer->status, answer->body);
 			return false;
 		}

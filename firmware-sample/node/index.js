@@ -116,12 +116,22 @@ async function askUntilAnswered(url) {
     const { status, body, retryAfterMs = 0, problem } = await ask(url)
     if (status === 200 && parseCredentials(body)) return body
     if (status === 200) throw new GiveUp('the server answered 200 without credentials')
-    if (!problem && status !== 429 && status < 500) throw new GiveUp(`registration refused (${status}): ${body}`)
+    const mayBeLater = problem || status === 429 || status >= 500 || (status === 403 && isRetryable(body))
+    if (!mayBeLater) throw new GiveUp(`registration refused (${status}): ${body}`)
     const waitMs = retryAfterMs + backoff(attempt)
     log(`registration failed (${problem ?? status}); trying again in ${waitMs} ms`)
     await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {})
   }
   return undefined
+}
+
+/** A device that waits for somebody's approval is told so. */
+function isRetryable(body) {
+  try {
+    return JSON.parse(body).retryable === true
+  } catch {
+    return false
+  }
 }
 
 /**

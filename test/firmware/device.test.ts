@@ -154,6 +154,18 @@ for (const { name, skip, aDevice } of samples) {
       assert.ok(first !== undefined && second !== undefined && second.atMs - first.atMs >= 1000)
     })
 
+    test('asks again after a 403 that says it may be later', async (t) => {
+      const pending = { error: 'Approval pending.', code: 'ERR_APPROVAL_PENDING', retryable: true }
+      const answer = { status: 403, body: JSON.stringify(pending), headers: { 'retry-after': '1' } }
+      const registration = await aFakeRegistration(t, [answer, granted])
+      const run = (await aDevice(t)).start({
+        TOKEN: aToken({ url: registration.url, mqtt: NOWHERE }),
+        MANUFACTURER_ID: 'A1',
+      })
+      await run.line(/registered A1/)
+      assert.equal(registration.requests.length, 2)
+    })
+
     test('keeps its credentials whole, for its owner only, before it connects', async (t) => {
       const seen: { mode: number; text: Promise<string> }[] = []
       const device = await aDevice(t)

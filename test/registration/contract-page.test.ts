@@ -15,9 +15,11 @@ const rows = page
 
 test('docs/contract.md names every refusal of a request with its status', () => {
   const { ERR_BUSY, ERR_STORE_UNAVAILABLE, ERR_TOKEN_REVOKED, ERR_TOKEN_EXHAUSTED } = httpStatusFor
-  const { ERR_TOKEN_NOT_FOR_DEVICE, ERR_RATE_LIMITED } = httpStatusFor
+  const { ERR_TOKEN_NOT_FOR_DEVICE, ERR_RATE_LIMITED, ERR_ADMISSION_UNDECIDED } = httpStatusFor
+  const { ERR_NOT_IN_ALLOW_LIST, ERR_APPROVAL_PENDING, ERR_REGISTRATION_REFUSED } = httpStatusFor
+  const undecided = { ERR_NOT_IN_ALLOW_LIST, ERR_APPROVAL_PENDING, ERR_REGISTRATION_REFUSED, ERR_ADMISSION_UNDECIDED }
   const registry = { ERR_BUSY, ERR_STORE_UNAVAILABLE, ERR_TOKEN_REVOKED, ERR_TOKEN_EXHAUSTED }
-  const refusals = { ...requestStatusFor, ...registry, ERR_TOKEN_NOT_FOR_DEVICE, ERR_RATE_LIMITED }
+  const refusals = { ...requestStatusFor, ...registry, ...undecided, ERR_TOKEN_NOT_FOR_DEVICE, ERR_RATE_LIMITED }
   for (const [code, status] of Object.entries(refusals)) {
     assert.ok(
       rows.some((row) => row.startsWith(`| ${status} | \`${code}\` |`)),
