@@ -4,10 +4,11 @@ import { test } from 'node:test'
 import { connectOperator, type DeviceChangeRequest, type Operator } from '../../admin/index.ts'
 import { loadConfig } from '../../config.ts'
 import { openStore } from '../../open-store.ts'
-import type { Device } from '../../registry/index.ts'
+
 import { memoryLog } from '../support/log.ts'
 import { registrationLoad } from '../support/registration-load.ts'
 import { startMooring, type Mooring } from '../support/server.ts'
+import { everyDevice } from '../support/every-device.ts'
 
 const KILLS = process.env['MOORING_LONG_TESTS'] === '1' ? 20 : 2
 const DEVICES = 300
@@ -45,12 +46,7 @@ async function leftBehind(data: string) {
   const { config } = loadConfig({ env: { MOORING_DATA: data }, cwd: data })
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   const facets = new Set(await database.level.sublevel('device-facets').keys().all())
-  const devices: Device[] = []
-  for (let after: string | undefined, begun = false; !begun || after !== undefined; begun = true) {
-    const page = await registry.devices.list({ filter: {}, limit: 500, ...(after === undefined ? {} : { after }) })
-    devices.push(...page.devices)
-    after = page.next
-  }
+  const devices = await everyDevice((page) => registry.devices.list({ filter: {}, ...page }))
   assert.ok(devices.length >= DEVICES)
   return { registry, facets, devices, close: () => database.close() }
 }

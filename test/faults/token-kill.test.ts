@@ -5,6 +5,7 @@ import { loadConfig } from '../../config.ts'
 import { openStore } from '../../open-store.ts'
 import { memoryLog } from '../support/log.ts'
 import { startMooring, type Mooring } from '../support/server.ts'
+import { everyDevice } from '../support/every-device.ts'
 
 const KILLS = process.env['MOORING_LONG_TESTS'] === '1' ? 20 : 3
 const USES = 100 * KILLS
@@ -52,13 +53,8 @@ test(`a token with ${USES} uses makes exactly ${USES} devices, though the server
   const { config } = loadConfig({ env: { MOORING_DATA: data }, cwd: data })
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   t.after(() => database.close())
-  const stored = new Set<string>()
-  let after: string | undefined
-  do {
-    const page = await registry.devices.list({ filter: {}, limit: 500, ...(after === undefined ? {} : { after }) })
-    for (const { manufacturerId } of page.devices) stored.add(manufacturerId)
-    after = page.next
-  } while (after !== undefined)
+  const devices = await everyDevice((page) => registry.devices.list({ filter: {}, ...page }))
+  const stored = new Set(devices.map(({ manufacturerId }) => manufacturerId))
   assert.equal(stored.size, USES)
   for (const manufacturerId of acknowledged) assert.ok(stored.has(manufacturerId), manufacturerId)
 })

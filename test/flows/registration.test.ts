@@ -5,6 +5,7 @@ import { aCertificate } from '../support/certificate.ts'
 import { aFolder } from '../support/folder.ts'
 import { memoryLog } from '../support/log.ts'
 import { ISSUER, SIGNING_SECRET } from '../support/registry.ts'
+import { everyDevice } from '../support/every-device.ts'
 
 // In this process: a process for each of them would take half a minute and say no more about the answers.
 for (const scheme of ['http', 'https'] as const) {
@@ -30,7 +31,7 @@ for (const scheme of ['http', 'https'] as const) {
       secret: SIGNING_SECRET,
       issuer: ISSUER,
       manufacturerIds: async () => {
-        const { devices } = await server.operator.listDevices({ limit: 1000 })
+        const devices = await everyDevice((page) => server.operator.listDevices(page))
         return devices.map(({ manufacturerId }) => manufacturerId)
       },
     }

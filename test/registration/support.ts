@@ -14,6 +14,7 @@ import type { RegistrationDoor } from '../contract/registration-door.ts'
 import { aCertificate } from '../support/certificate.ts'
 import { memoryLog } from '../support/log.ts'
 import { aRegistry, ISSUER, SIGNING_SECRET } from '../support/registry.ts'
+import { everyDevice } from '../support/every-device.ts'
 
 export const validToken = (): string => mint(SIGNING_SECRET, { iss: ISSUER })
 
@@ -56,7 +57,8 @@ export async function aSecureDoor(t: TestContext): Promise<RegistrationDoor> {
 }
 
 async function manufacturerIdsOf(registry: Registry): Promise<string[]> {
-  return (await registry.devices.list({ filter: {}, limit: 1000 })).devices.map((device) => device.manufacturerId)
+  const devices = await everyDevice((page) => registry.devices.list({ filter: {}, ...page }))
+  return devices.map(({ manufacturerId }) => manufacturerId)
 }
 
 /** A connection that says exactly what it is told to. */

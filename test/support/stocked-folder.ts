@@ -7,6 +7,7 @@ import { message } from '../contract/persistence.ts'
 import { memoryLog } from './log.ts'
 import { aDevice } from './registry.ts'
 import type { Credentials } from './server.ts'
+import { everyDevice } from './every-device.ts'
 
 export interface Stock {
   readonly devices: readonly Credentials[]
@@ -65,7 +66,7 @@ export async function stockOf(folder: string): Promise<string> {
     const persistence = new DurablePersistence({ database, log })
     await persistence.setup({ id: `${database.bootNumber}` })
     const { commits: _, ...counters } = persistence.counters()
-    const { devices } = await registry.devices.list({ filter: {}, limit: 1000 })
+    const devices = await everyDevice((page) => registry.devices.list({ filter: {}, ...page }))
     const keys = await registry.serviceKeys.list()
     await persistence.destroy()
     return JSON.stringify({
