@@ -1,3 +1,5 @@
+import { CsvProblem, readCsv, type CsvRow } from './csv.ts'
+
 /** One line of a file that becomes the allow-list. What the values may be is the registry's to say. */
 export interface AllowListRow {
   readonly line: number
@@ -21,40 +23,24 @@ export interface AllowListReader {
 export const MAX_ROWS_PER_PAGE = 1000
 /** Each request is a write that has to reach the disk; with the longest of IDs, notes and tags it is cut by bytes. */
 const BYTES_AT_ONCE = 768 * 1024
-/** More than an ID, a note and the tags of a row; a line without an end must not fill the memory. */
-const MAX_ROW_BYTES = 16 * 1024
 
 const COLUMNS = ['manufacturerId', 'tags', 'note'] as const
 
 type Column = (typeof COLUMNS)[number]
 
-/** How csv-parse is to read such a file, at the command line and in the browser (RFC 4180; BOM and CRLF are fine). */
-export const CSV_OPTIONS = {
-  bom: true,
-  info: true,
-  relax_column_count: true,
-  skip_empty_lines: true,
-  max_record_size: MAX_ROW_BYTES,
-} as const
-
 /**
- * Reads what csv-parse makes of a file with {@link CSV_OPTIONS}. The first record names the columns: `manufacturerId`, and
- * perhaps `tags` (`key=value;key=value`) and `note`. In any order; others are an error, as a misspelt one would be lost in
- * silence.
+ * Reads such a file. Its first row names the columns: `manufacturerId`, and perhaps `tags` (`key=value;key=value`) and
+ * `note`. In any order; others are an error, as a misspelt one would be lost in silence.
  *
  * @throws what is no fault of the file.
  */
-export async function readAllowListRecords(
-  records: AsyncIterable<unknown> | Iterable<unknown>,
-  reader: AllowListReader,
-): Promise<void> {
+export async function readAllowListRows(chunks: AsyncIterable<string>, reader: AllowListReader): Promise<void> {
   try {
-    await readRecords(records, reader)
+    await readRows(readCsv(chunks), reader)
   } catch (error) {
     if (error instanceof HeaderProblem) return reader.problem({ line: error.line, problem: error.message })
-    const problem = csvProblem(error)
-    if (problem === undefined) throw error
-    reader.problem(problem)
+    if (!(error instanceof CsvProblem)) throw error
+    reader.problem({ line: error.line, problem: `${error.message}; the rest was not read` })
   }
 }
 
@@ -69,15 +55,11 @@ class HeaderProblem extends Error {
   }
 }
 
-async function readRecords(
-  records: AsyncIterable<unknown> | Iterable<unknown>,
-  reader: AllowListReader,
-): Promise<void> {
+async function readRows(rows: AsyncIterable<CsvRow>, reader: AllowListReader): Promise<void> {
   let columns: readonly Column[] | undefined
   let chunk: AllowListRow[] = []
   let bytes = 0
-  for await (const item of records) {
-    const { fields, line } = recordOf(item)
+  for await (const { fields, line } of rows) {
     if (columns === undefined) {
       const header = headerOf(fields)
       if (typeof header === 'string') throw new HeaderProblem(line, header)
@@ -99,13 +81,6 @@ async function readRecords(
   }
   if (columns === undefined) reader.problem({ line: 1, problem: 'the file is empty; its first row names the columns' })
   if (chunk.length > 0) await reader.rows(chunk)
-}
-
-/** What csv-parse gives for each record with `info: true`. */
-function recordOf(item: unknown): { fields: readonly string[]; line: number } {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const { record, info } = item as { record: string[]; info: { lines: number } }
-  return { fields: record, line: info.lines }
 }
 
 /** @returns the columns, or what is wrong with them. */
@@ -142,17 +117,4 @@ function tagsOf(text: string): AllowListRow['tags'] | string {
     const at = pair.indexOf('=')
     return { key: pair.slice(0, at).trim(), value: pair.slice(at + 1).trim() }
   })
-}
-
-/** @returns undefined when it is no error of csv-parse, whose builds each have a class of their own. */
-function csvProblem(error: unknown): FileProblem | undefined {
-  const { code, message, lines }: { code?: unknown; message?: unknown; lines?: unknown } = Object(error)
-  if (typeof code !== 'string' || !code.startsWith('CSV_')) return undefined
-  return { line: Number(lines ?? 0), problem: `${csvText(code, String(message))}; the rest was not read` }
-}
-
-function csvText(code: string, message: string): string {
-  if (code === 'CSV_MAX_RECORD_SIZE') return `a row is longer than ${MAX_ROW_BYTES} bytes`
-  if (code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote is opened and never closed'
-  return message
 }

@@ -1,7 +1,6 @@
 export {
-  CSV_OPTIONS,
   MAX_ROWS_PER_PAGE,
-  readAllowListRecords,
+  readAllowListRows,
   type AllowListReader,
   type AllowListRow,
   type FileProblem,

@@ -24,7 +24,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   // What browsers load: types of the operations, and what both sides know of an allow-list and of lists in pages.
   'admin/ui': {
     rooms: ['../operations/index.ts', '../allow-list-rows.ts', '../whole-list.ts'],
-    packages: ['preact', '@preact/signals', 'preact-iso', 'uplot', 'uqr', 'csv-parse', 'virtual:operations'],
+    packages: ['preact', '@preact/signals', 'uplot', 'uqr', 'virtual:operations'],
   },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
@@ -38,7 +38,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
       '../storage/index.ts',
       '../upkeep/index.ts',
     ],
-    packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
+    packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-stringify', 'mqtt'],
   },
   executable: { rooms: [], packages: [] },
 }

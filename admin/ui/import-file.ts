@@ -1,5 +1,4 @@
-import type { FileProblem } from '../allow-list-rows.ts'
-import { readAllowList } from './allow-list-csv.ts'
+import { readAllowListRows, type FileProblem } from '../allow-list-rows.ts'
 import { ask, type Answer } from './api.ts'
 
 export interface Import {
@@ -32,7 +31,7 @@ export const abandonImport = (id: number): Promise<void> =>
 async function readInto(id: number, file: File, told: (rows: number) => void): Promise<Import> {
   const problems: FileProblem[] = []
   let rows = 0
-  await readAllowList(file, {
+  await readAllowListRows(chunksOf(file), {
     problem: (problem) => void problems.push(problem),
     async rows(chunk) {
       problems.push(...(await ask('addAllowListRows', { import: id, rows: [...chunk] })).problems)
@@ -45,4 +44,18 @@ async function readInto(id: number, file: File, told: (rows: number) => void): P
   if (problems.length === 0) return { ...read, change: await ask('compareAllowListImport', { import: id }) }
   await ask('abandonAllowListImport', { import: id })
   return { ...read, change: undefined }
+}
+
+/** Not every browser can iterate over a stream. A piece of it is read in a moment, and then the server is waited for. */
+async function* chunksOf(file: File): AsyncGenerator<string> {
+  const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader()
+  try {
+    for (;;) {
+      const { value, done } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await reader.cancel()
+  }
 }
