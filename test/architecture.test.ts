@@ -23,7 +23,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   },
   // What browsers load: types of the operations, and what both sides know of an allow-list and of lists in pages.
   'admin/ui': {
-    rooms: ['../operations/index.ts', '../allow-list-rows.ts', '../whole-list.ts'],
+    rooms: ['../operations/index.ts', '../allow-list-rows.ts', '../history.ts', '../whole-list.ts'],
     packages: ['preact', '@preact/signals', 'uplot', 'uqr', 'virtual:operations'],
   },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },

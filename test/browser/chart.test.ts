@@ -17,16 +17,12 @@ const options = { skip: needsPage(), timeout: 300_000 }
 const ALL_OF_UPLOT = readFileSync(join(projectFolder, 'node_modules/uplot/dist/uPlot.esm.js'), 'utf8')
 
 const STEPS = 288
-const wave = (height: number, pace: number): (number | null)[] =>
-  Array.from({ length: STEPS }, (_, step) => {
-    // The server did not run for some of the day.
-    if (step >= 200 && step < 230) return null
-    return Math.round(height * (1 + Math.sin(step / pace))) / 2
-  })
+const wave = (height: number, pace: number): number[] =>
+  Array.from({ length: STEPS }, (_, step) => Math.round(height * (1 + Math.sin(step / pace))) / 2)
 
-/** A day that ended at a certain time: what is drawn is the same whenever it is. */
+/** A day that ended at a certain time, in which the server did not run for hours: the same whenever it is drawn. */
 const DAY = {
-  times: Array.from({ length: STEPS }, (_, step) => 1_790_000_100 + step * 300),
+  times: Array.from({ length: STEPS }, (_, step) => 1_790_000_100 + (step + (step < 200 ? 0 : 30)) * 300),
   connected: wave(12_345, 40),
   messagesIn: wave(900, 9),
   messagesOut: wave(2_400_000, 23),
