@@ -44,7 +44,7 @@ async function faultsOf(page: Page, name: string): Promise<string[]> {
 
 test(
   'every page and every dialog is free of what axe-core objects to, and as narrow as a telephone',
-  options,
+  { ...options, timeout: 900_000 },
   async (t) => {
     const { server, operator, devicePath } = await stocked(t)
     const found = { name: 'devices-found', path: '/devices?tag=site%3Doslo', title: 'Devices' }
