@@ -92,7 +92,7 @@ export class TcpHandles {
   }
 }
 
-export function wasWritten(this: WriteRequest, status: number): void {
+function wasWritten(this: WriteRequest, status: number): void {
   this.stream.wasWritten(status)
 }
 

@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { getSystemErrorName } from 'node:util'
 import { GOODBYE_MS, type ByteStream, type StreamListener } from './byte-stream.ts'
-import { bindingOf, EOF, TRIAL_MS, unreadOf, wasWritten, type TcpHandles } from './tcp-stream.ts'
+import { bindingOf, EOF, TRIAL_MS, unreadOf, type TcpHandles } from './tcp-stream.ts'
+import type { WriteRequest } from './tcp-internals.d.ts'
 import type { TlsHandle, TlsWrap } from './tls-internals.d.ts'
 
 /** What Node keeps under node:tls, as far as it still has the shape that we know. */
@@ -12,11 +13,13 @@ export class TlsHandles {
   /** The one that TCP has too. */
   readonly readBuffer: Buffer
   readonly #tcp: TcpHandles
+  readonly #wrap: TlsWrap
   readonly #wasRead: TlsHandle['onread']
 
-  constructor(tcp: TcpHandles) {
+  constructor(tcp: TcpHandles, wrap: TlsWrap) {
     this.readBuffer = tcp.readBuffer
     this.#tcp = tcp
+    this.#wrap = wrap
     const { streamBaseState, kReadBytesOrError } = tcp.wrap
     this.#wasRead = function () {
       this.stream.wasRead(streamBaseState[kReadBytesOrError]!)
@@ -31,7 +34,7 @@ export class TlsHandles {
    */
   takeFrom(socket: Duplex): TlsStream | undefined {
     const handle: unknown = Reflect.get(socket, '_handle')
-    if (!(socket instanceof tls.TLSSocket) || !isTls(handle)) return undefined
+    if (!(socket instanceof tls.TLSSocket) || !(handle instanceof this.#wrap.TLSWrap)) return undefined
     const stream = new TlsStream(this, handle, socket)
     handle.stream = stream
     handle.onread = this.#wasRead
@@ -52,6 +55,10 @@ export class TlsHandles {
   }
 }
 
+function wasWritten(this: WriteRequest, status: number): void {
+  this.stream.wasWritten(status)
+}
+
 /** TLS, after its handshake, on the handle that lies under a `TLSSocket`, without the streams of that (ADR 0008). */
 export class TlsStream implements ByteStream {
   readonly conn: tls.TLSSocket
@@ -65,6 +72,8 @@ export class TlsStream implements ByteStream {
   #isWriting = false
   /** What was written meanwhile. */
   #waiting: Buffer | undefined
+  /** The last write was answered with false. */
+  #isBlocked = false
   #isReading = false
   #isEnding = false
   #isHeardOut = false
@@ -126,6 +135,7 @@ export class TlsStream implements ByteStream {
       this.#start(bytes)
       return true
     }
+    this.#isBlocked = true
     this.#waiting = this.#waiting === undefined ? bytes : Buffer.concat([this.#waiting, bytes])
     return false
   }
@@ -176,11 +186,13 @@ export class TlsStream implements ByteStream {
     if (this.conn.destroyed) return
     if (status < 0) return this.#failLater('write', status)
     const waiting = this.#waiting
-    if (waiting !== undefined) {
-      this.#waiting = undefined
-      this.#start(waiting)
-    } else if (this.#isEnding) this.#sayGoodbye()
-    else this.#listener?.writable()
+    this.#waiting = undefined
+    if (waiting !== undefined) this.#start(waiting)
+    else if (this.#isEnding) this.#sayGoodbye()
+    else if (this.#isBlocked) {
+      this.#isBlocked = false
+      this.#listener?.writable()
+    }
   }
 
   /** Not in the midst of a delivery. */
@@ -200,18 +212,24 @@ export class TlsStream implements ByteStream {
 /** @returns undefined when anything is not as it should be: then `TLSSocket` does it all. */
 export async function openTlsHandles(tcp: TcpHandles | undefined): Promise<TlsHandles | undefined> {
   if (tcp === undefined) return undefined
-  const node = new TlsHandles(tcp)
   try {
+    const wrap = bindingOf('tls_wrap')
+    if (!isTlsWrap(wrap)) return undefined
+    const node = new TlsHandles(tcp, wrap)
     return (await echoes(node)) ? node : undefined
   } catch {
-    // No such cipher, no such handle.
+    // No permission, no such binding, no such cipher.
     return undefined
   }
 }
 
-function isTls(handle: unknown): handle is TlsHandle {
-  const { TLSWrap }: Partial<TlsWrap> = Object(bindingOf('tls_wrap'))
-  return typeof TLSWrap === 'function' && handle instanceof TLSWrap
+const METHODS = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'shutdown'] as const
+
+function isTlsWrap(wrap: unknown): wrap is TlsWrap {
+  const { TLSWrap }: Partial<TlsWrap> = Object(wrap)
+  if (typeof TLSWrap !== 'function') return false
+  const prototype: unknown = Reflect.get(TLSWrap, 'prototype')
+  return METHODS.every((name) => typeof Object(prototype)[name] === 'function')
 }
 
 /** A key of the trial only, so that no certificate is needed. */
