@@ -236,8 +236,9 @@ function isTlsWrap(wrap: unknown): wrap is TlsWrap {
 const TRIAL_KEY = { identity: 'trial', psk: Buffer.alloc(16, 'trial') }
 const TRIAL_OPTIONS = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2', minVersion: 'TLSv1.2' } as const
 
-/** One connection over loopback that its server has spoken on before it is taken, through all that a client's goes through. */
+/** One connection over loopback, spoken on and heard from before it is taken, through all that a client's goes through. */
 async function echoes(node: TlsHandles): Promise<boolean> {
+  const unread = 'tell me, '
   const sent = 'is it as ever?'
   const server = tls.createServer({ ...TRIAL_OPTIONS, pskCallback: () => TRIAL_KEY.psk, pskIdentityHint: '' })
   server.listen(0, '127.0.0.1')
@@ -249,6 +250,7 @@ async function echoes(node: TlsHandles): Promise<boolean> {
       server.on('secureConnection', (secure) => {
         secure.once('close', () => resolve())
         secure.write('hello, ')
+        secure.unshift(unread)
         const stream = node.takeFrom(secure)
         if (stream === undefined) reject(new Error('not taken'))
         else echo(stream)
@@ -266,7 +268,7 @@ async function echoes(node: TlsHandles): Promise<boolean> {
     client.setTimeout(TRIAL_MS, () => client?.destroy(new Error('no answer')))
     client.end(sent)
     const [heard] = await Promise.all([client.toArray(), closed])
-    return Buffer.concat(heard).toString() === `hello, ${sent}`
+    return Buffer.concat(heard).toString() === `hello, ${unread}${sent}`
   } finally {
     client?.destroy()
     server.close()
