@@ -60,10 +60,15 @@ export function addAdminCommands(program: Command, run: Run): void {
       run(command, (session) => removeAccount(session, name)),
     )
 
-  admin
-    .command('setup-url')
-    .description('make a code that is good for one account with the role admin, and print where to enter it')
-    .action((_options: unknown, command: Command) => run(command, makeSetupCode))
+  for (const [parent, name] of [
+    [admin, 'setup-url'],
+    [program, 'setup'],
+  ] as const) {
+    parent
+      .command(name)
+      .description('make a code that is good for one account with the role admin, and print where to enter it')
+      .action((_options: unknown, command: Command) => run(command, makeSetupCode))
+  }
 }
 
 interface PasswordOptions {
@@ -87,7 +92,7 @@ async function createAccount(session: Session, name: string, { role, passwordFil
 }
 
 const readPassword = (session: Session, file: string | undefined): Promise<string> =>
-  readSecret(session.context, '--password-file', file, 'Password (at least 12 characters)')
+  readSecret(session, '--password-file', file, 'Password (at least 12 characters)')
 
 async function listAccounts(session: Session): Promise<void> {
   const accounts = await session.withOperator((operator) =>

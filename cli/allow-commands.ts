@@ -130,8 +130,8 @@ async function importFile(session: Session, file: string, dryRun: boolean): Prom
   if (change === undefined) {
     output.answer({ problems: problems.slice(0, PROBLEMS_SHOWN), applied: false }, () => '')
     for (const { line, problem } of problems.slice(0, PROBLEMS_SHOWN))
-      output.note(`${file}:${line}: ${printable(problem)}`)
-    if (problems.length > PROBLEMS_SHOWN) output.note(`and ${problems.length - PROBLEMS_SHOWN} more`)
+      output.problem(`${file}:${line}: ${printable(problem)}`)
+    if (problems.length > PROBLEMS_SHOWN) output.problem(`and ${problems.length - PROBLEMS_SHOWN} more`)
     throw new CliError(
       ExitCode.failure,
       'ERR_IMPORT_REFUSED',

@@ -7,7 +7,7 @@ import { StorageError } from '../storage/index.ts'
 import { flagsOf, type ConfigOptions } from './config-options.ts'
 import type { CliContext, LocalStore } from './context.ts'
 import { usageError } from './failure.ts'
-import type { Output } from './output.ts'
+import { printable, type Output } from './output.ts'
 import { secretOfFile } from './secret-input.ts'
 
 /** A server that starts holds the store before it listens on its socket; another command holds it for a moment. */
@@ -24,6 +24,24 @@ export class Session {
     this.context = context
     this.output = output
     this.#options = options
+  }
+
+  /**
+   * Whether to go on with what cannot be taken back: `--yes`, or whoever sits at the terminal says so.
+   *
+   * @throws {CliError} when nobody can be asked.
+   */
+  async confirm(question: string, yes: boolean): Promise<boolean> {
+    if (yes) return true
+    const { ask } = this.context
+    const answer = this.mayAsk ? await ask?.(`${question} [y/N]`) : undefined
+    if (answer === undefined) throw usageError(question, 'Nobody can be asked here. Add --yes to do it.')
+    return /^y(?:es)?$/i.test(answer.trim())
+  }
+
+  /** Whether a person may be asked. */
+  get mayAsk(): boolean {
+    return this.#options.input !== false
   }
 
   /** A server elsewhere, when one was named. */
@@ -49,13 +67,18 @@ export class Session {
     work: (operator: Operator, facts: { config: Config; running: boolean }) => Promise<T>,
   ): Promise<T> {
     const { config } = this.loadConfig()
+    const begun = performance.now()
     const remote = await this.connect(config)
-    if (remote !== undefined) return await work(remote, { config, running: true })
-    const store = await this.#openLocal(config)
+    const { operator, running, close } =
+      remote === undefined ? await this.#openLocal(config) : { operator: remote, running: true, close: async () => {} }
     try {
-      return await work(store.operator, { config, running: store.running })
+      return await work(operator, { config, running })
     } finally {
-      await store.close()
+      await close()
+      const whom = running
+        ? (this.server ?? `the server that holds ${config.data}`)
+        : `the store in ${config.data}, opened here`
+      this.output.detail(`asked ${printable(whom)}: ${Math.round(performance.now() - begun)} ms`)
     }
   }
 
