@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import { type AccountSummary, wholeList } from '../admin/index.ts'
 import { ROLES, type Role } from '../registry/index.ts'
-import { CliError, ExitCode, usageError } from './failure.ts'
+import { usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { printable } from './output.ts'
 import { readSecret } from './secret-input.ts'
@@ -132,13 +132,8 @@ async function removeAccount(session: Session, name: string): Promise<void> {
 }
 
 async function makeSetupCode(session: Session): Promise<void> {
-  const { config } = session.loadConfig()
-  const operator = await session.connect(config)
-  if (operator === undefined) {
-    throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
-      hint: 'The code is good at a running server. Without one: mooring admin create NAME',
-    })
-  }
+  const hint = 'The code is good at a running server. Without one: mooring admin create NAME'
+  const operator = await session.needServer(hint)
   const answer = await operator.createSetupCode()
   session.output.answer(answer, () => [`setup code  ${answer.code}`, ...answer.urls].join('\n'))
   session.output.note(`Good for one account, until ${answer.expiresAt}. The code before is void.`)

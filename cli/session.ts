@@ -6,7 +6,7 @@ import { Secret } from '../registry/index.ts'
 import { StorageError } from '../storage/index.ts'
 import { flagsOf, type ConfigOptions } from './config-options.ts'
 import type { CliContext, LocalStore } from './context.ts'
-import { usageError } from './failure.ts'
+import { CliError, ExitCode, usageError } from './failure.ts'
 import { printable, type Output } from './output.ts'
 import { secretOfFile } from './secret-input.ts'
 
@@ -33,8 +33,7 @@ export class Session {
    */
   async confirm(question: string, yes: boolean): Promise<boolean> {
     if (yes) return true
-    const { ask } = this.context
-    const answer = this.mayAsk ? await ask?.(`${question} [y/N]`) : undefined
+    const answer = this.mayAsk ? await this.context.ask?.(`${question} [y/N]`) : undefined
     if (answer === undefined) throw usageError(question, 'Nobody can be asked here. Add --yes to do it.')
     return /^y(?:es)?$/i.test(answer.trim())
   }
@@ -58,6 +57,13 @@ export class Session {
     return loadConfig({ flags: flagsOf(this.#options), configFile, env, cwd })
   }
 
+  /** The configuration for a command that makes the certificate which it names. */
+  configBeforeCertificate(): Config {
+    const { env, cwd } = this.context
+    const flags = flagsOf(this.#options)
+    return loadConfig({ flags, configFile: this.#options.config, env, cwd, needsCertificate: false }).config
+  }
+
   /**
    * Asks the server that holds the data folder, or opens the store when none does; the answer is the same.
    *
@@ -69,17 +75,29 @@ export class Session {
     const { config } = this.loadConfig()
     const begun = performance.now()
     const remote = await this.connect(config)
-    const { operator, running, close } =
-      remote === undefined ? await this.#openLocal(config) : { operator: remote, running: true, close: async () => {} }
+    const store = remote === undefined ? await this.#openLocal(config) : { operator: remote, running: true }
+    const { operator, running } = store
     try {
       return await work(operator, { config, running })
     } finally {
-      await close()
+      if ('close' in store) await store.close()
       const whom = running
         ? (this.server ?? `the server that holds ${config.data}`)
         : `the store in ${config.data}, opened here`
       this.output.detail(`asked ${printable(whom)}: ${Math.round(performance.now() - begun)} ms`)
     }
+  }
+
+  /**
+   * The running server, for what no store can answer.
+   *
+   * @param hint - what to do when none runs.
+   */
+  async needServer(hint: string): Promise<Operator> {
+    const { config } = this.loadConfig()
+    const operator = await this.connect(config)
+    if (operator !== undefined) return operator
+    throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, { hint })
   }
 
   /** The server that is meant: the one that was named, or the one that holds the data folder; undefined when none does. */
