@@ -29,6 +29,7 @@ export const GROUPS: readonly (readonly [words: readonly string[], load: () => P
   [['doctor'], async () => (await import('./doctor.ts')).addDoctorCommand],
   [['completion'], async () => (await import('./completion.ts')).addCompletionCommands],
   [['upgrade-check'], async () => (await import('./upgrade-check.ts')).addUpgradeCheck],
+  [['firmware'], async () => (await import('./firmware-commands.ts')).addFirmwareCommands],
   [['files'], async () => (await import('./file-commands.ts')).addFileCommands],
 ]
 

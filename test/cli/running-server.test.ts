@@ -162,7 +162,7 @@ const manyLines = /^journal (tail|export)/
 
 /** Commands that have nothing to do with the store, or nothing with one that a server has. */
 const others =
-  /^(serve|demo|self-test|status|health|version|upgrade-check|files|recipe check|doctor|completion|setup|admin setup-url|cert (show|self-signed|import|reload)|token inspect|config \w+|backup (verify|restore)|store \w+)$/
+  /^(serve|demo|self-test|status|health|version|upgrade-check|firmware init|files|recipe check|doctor|completion|setup|admin setup-url|cert (show|self-signed|import|reload)|token inspect|config \w+|backup (verify|restore)|store \w+)$/
 
 test('every command that needs the store is in the table', async () => {
   const all = Array.from((await cliDocs()).matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
