@@ -11,7 +11,7 @@ const OTHER_BYTES = 9
  * @throws {RegistryError} `ERR_INPUT_INVALID`.
  */
 export async function sendCommand(
-  { broker, router, limits }: BrokerContext,
+  { broker, router, limits, persistence }: BrokerContext,
   { deviceId, topic, payload, isHeld }: { deviceId: string; topic: string; payload: Buffer; isHeld: boolean },
 ): Promise<CommandSent> {
   const { maxPacketBytes } = limits
@@ -22,15 +22,19 @@ export async function sendCommand(
   const connected = sessions.filter(({ connection }) => connection !== undefined)
   const away = kept.filter(({ clientId }) => !connected.some((session) => session.clientId === clientId))
   const isFor = ({ clientId }: { readonly clientId: string }): boolean => clientId === deviceId
-  const hasIt = isHeld || connected.some(isFor)
   await new Promise<void>((resolve, reject) => {
     const message = { topic, payload, qos: 1, retain: false } as const
     broker.publish(message, null, (error) => (error ? reject(error) : resolve()))
   })
+  const isHeard = connected.some(isFor) || away.some(isFor)
+  // The message was the last that was offered to these sessions, or one after it fared no better.
+  const hadRoom = ({ clientId }: { readonly clientId: string }): boolean => !persistence.turnsAway(clientId)
+  const sent = connected.filter(hadRoom)
+  const queued = away.filter(hadRoom)
   return {
     topic,
-    sent: connected.length + (isHeld ? 1 : 0),
-    queued: away.length,
-    device: hasIt ? 'sent' : away.some(isFor) ? 'queued' : 'unheard',
+    sent: sent.length + (isHeld ? 1 : 0),
+    queued: queued.length,
+    device: isHeld || sent.some(isFor) ? 'sent' : queued.some(isFor) ? 'queued' : isHeard ? 'full' : 'unheard',
   }
 }

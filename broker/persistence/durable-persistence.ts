@@ -188,6 +188,11 @@ export class DurablePersistence extends AedesContract {
     return { messages: session?.count ?? 0, bytes: session?.bytes ?? 0 }
   }
 
+  /** Whether the last message for a session found no room in its queue. */
+  turnsAway(clientId: string): boolean {
+    return this.memory.sessions.get(clientId)?.full === true
+  }
+
   /** The queue of a session that is there. */
   openQueue(clientId: string): SessionQueue {
     const session = this.memory.sessions.get(clientId)

@@ -3,5 +3,5 @@ export interface CommandSent {
   readonly topic: string
   readonly sent: number
   readonly queued: number
-  readonly device: 'sent' | 'queued' | 'unheard'
+  readonly device: 'sent' | 'queued' | 'full' | 'unheard'
 }
