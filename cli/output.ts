@@ -40,6 +40,11 @@ export class Output {
     this.#tone = tone
   }
 
+  /** Not a program: what is printed is a table, or text. */
+  get isForPeople(): boolean {
+    return this.#format === 'table'
+  }
+
   get isVerbose(): boolean {
     return this.#tone.verbose === true
   }
