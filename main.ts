@@ -19,6 +19,7 @@ const LONGEST_STOP_MS = 9_000
 if (isSingleExecutable) process.env['UV_THREADPOOL_SIZE'] ??= `${availableParallelism() + DEFAULT_POOL_THREADS}`
 
 const version = versionOf(packagedFile('package.json'))
+const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 void main()
@@ -32,7 +33,9 @@ async function main(): Promise<void> {
   process.exitCode = await runCli(process.argv.slice(2), {
     version,
     stdin: process.stdin,
-    askSecret,
+    askSecret: (question) => askPerson(question, nowhere),
+    ask: (question) => askPerson(question, process.stderr),
+    stdinIsTTY: process.stdin.isTTY,
     stdout: process.stdout,
     stderr: process.stderr,
     stdoutIsTTY: process.stdout.isTTY,
@@ -72,20 +75,16 @@ async function openLocal(config: Config) {
   }
 }
 
-/** Without showing what is typed. */
-async function askSecret(question: string): Promise<string | undefined> {
+/** @param shown - where what is typed appears. */
+async function askPerson(question: string, shown: Writable): Promise<string | undefined> {
   if (!process.stdin.isTTY) return undefined
   const answer = await new Promise<string>((resolve) => {
-    const reader = createInterface({
-      input: process.stdin,
-      output: new Writable({ write: (_c, _e, done) => done() }),
-      terminal: true,
-    })
+    const reader = createInterface({ input: process.stdin, output: shown, terminal: true })
     process.stderr.write(`${question}: `)
     reader.once('line', resolve).once('close', () => resolve(''))
     reader.once('line', () => reader.close())
   })
-  process.stderr.write('\n')
+  if (shown === nowhere) process.stderr.write('\n')
   return answer
 }
 

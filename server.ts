@@ -146,6 +146,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         database,
         accounts: registry.accounts,
         certificate: () => certificate?.current.cert,
+        reloadCertificate: () => certificate?.reload(),
       }),
     }
     const operator = createOperator(operatorParts)

@@ -6,6 +6,8 @@ export {
   type AllowListRow,
   type FileProblem,
 } from './allow-list-rows.ts'
+export { readDeviceRecords, type DeviceFileRow } from './device-rows.ts'
+export type { RowReader } from './csv-rows.ts'
 export * from './operations/index.ts'
 export { MAX_ITEMS_PER_PAGE, wholeList } from './whole-list.ts'
 export { History, type Totals } from './history.ts'

@@ -3,13 +3,17 @@ import { resolve } from 'node:path'
 import { systemCode } from '../storage/index.ts'
 import type { CliContext } from './context.ts'
 import { usageError } from './failure.ts'
+import type { Session } from './session.ts'
 
 /** More than any secret, and less than fills the memory when somebody pipes in a film. */
 const MAX_CHARACTERS = 32 * 1024
 
 /** A secret is never an argument: every user of a machine can read command lines. From a file, a person, or a pipe. */
-export async function readSecret(context: CliContext, flag: string, file: string | undefined, question: string) {
+export async function readSecret(session: Session, flag: string, file: string | undefined, question: string) {
+  const { context, mayAsk } = session
   if (file !== undefined) return await secretOfFile(context, flag, file)
+  if (context.stdinIsTTY && !mayAsk)
+    throw usageError(`--no-input: ${question}?`, `Answer it with ${flag} FILE, or on stdin.`)
   const asked = await context.askSecret?.(question)
   return asked ?? withoutLineEnd(await readAll(context.stdin, 'what came from stdin is too long'))
 }

@@ -38,7 +38,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
       '../storage/index.ts',
       '../upkeep/index.ts',
     ],
-    packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
+    packages: ['@bomb.sh/tab', '@peculiar/x509', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
   executable: { rooms: [], packages: [] },
 }

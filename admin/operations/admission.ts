@@ -199,6 +199,9 @@ export const admissionOperations = {
       manufacturerIds: z.union([z.literal('all'), z.array(z.string()).min(1).max(MAX_ROWS_PER_PAGE)]),
     }),
     answer: z.object({ decided: z.int() }),
+    detail: ({ decision, manufacturerIds }) =>
+      `${decision} ${manufacturerIds === 'all' ? 'all that wait' : manufacturerIds.join(', ')}`,
+    count: ({ decided }) => decided,
     async call({ registry: { approvals } }, { decision, manufacturerIds }) {
       const decided =
         manufacturerIds === 'all'

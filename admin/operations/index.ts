@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { accountOperations } from './accounts.ts'
 import { deviceChangeOperations } from './device-changes.ts'
+import { deviceImportOperations } from './device-imports.ts'
 import { admissionOperations } from './admission.ts'
 import { backupOperations } from './backups.ts'
 import { commandOperations } from './commands.ts'
@@ -38,6 +39,7 @@ export const operations = {
   ...journalOperations,
   ...accountOperations,
   ...deviceChangeOperations,
+  ...deviceImportOperations,
   ...admissionOperations,
   ...commandOperations,
   ...serverOperations,

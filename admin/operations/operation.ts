@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { RegistryError, type DevicePresence, type Registry, type Role, type Signal } from '../../registry/index.ts'
+import {
+  RegistryError,
+  type BulkPage,
+  type DevicePresence,
+  type Registry,
+  type Role,
+  type Signal,
+} from '../../registry/index.ts'
 import type { BackupSummary } from './backups.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerStatus } from './server.ts'
@@ -68,6 +75,14 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly answerMs?: number
   /** What of the request, beside what it is about, is written into the journal; never a secret. */
   readonly detail?: (request: z.output<Q>) => string
+  /** How many it was about, for the journal. */
+  readonly count?: (answer: z.input<A>) => number
+  /**
+   * One page of something that the journal tells of as a whole.
+   *
+   * @returns undefined when nothing was to be changed.
+   */
+  readonly page?: (request: z.output<Q>, answer: z.input<A>) => BulkPage | undefined
   /** @throws {RegistryError} when it is refused. */
   call(parts: OperatorParts, request: z.output<Q>, caller: Caller): Promise<z.input<A>>
 }

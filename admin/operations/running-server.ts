@@ -32,6 +32,12 @@ export interface EffectiveSetting {
 export interface RunningServer {
   facts(): Promise<ServerFacts>
   historyOf(span: Span): HistoryColumns
+  /**
+   * Reads the certificate of the TLS listeners again. Undefined when there are none.
+   *
+   * @throws {RegistryError} `ERR_CONFLICT` when it cannot be used, and the one before stays.
+   */
+  reloadCertificate(): Promise<{ readonly subject: string; readonly notAfter: string } | undefined>
   settings(): readonly EffectiveSetting[]
   /** @throws {RegistryError} `ERR_INPUT_INVALID` when it is longer than a packet may be. */
   sendCommand(deviceId: string, payload: Buffer): Promise<CommandSent>

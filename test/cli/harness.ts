@@ -27,6 +27,7 @@ export async function run(argv: readonly string[], parts: CliParts & { cwd: stri
     stdin: Readable.from([stdin]),
     stdout: { write: (text) => void (stdout += text) },
     stderr: { write: (text) => void (stderr += text) },
+    stdinIsTTY: false,
     stdoutIsTTY: false,
     stderrIsTTY: false,
     env: {},
