@@ -3,6 +3,7 @@ import {
   createAdminHttp,
   createOperator,
   History,
+  HistoryFile,
   listenAdmin,
   mayReach,
   setupUrl,
@@ -43,7 +44,7 @@ import {
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
 import { runningServer } from './running-server.ts'
-import type { Database } from './storage/index.ts'
+import { writeFileDurably, type Database } from './storage/index.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
@@ -120,8 +121,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
     const stats = (): Stats => statsOf(broker, registrations)
-    const history = new History(() => totalsOf(stats()))
-    closing.add(async () => history.stop())
+    const historyFile = new HistoryFile({ folder: config.data, write: writeFileDurably, log })
+    const earlier = await historyFile.read()
+    const history = new History(() => totalsOf(stats()), { earlier, keep: (steps) => historyFile.write(steps) })
+    closing.add(() => history.stop())
 
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
