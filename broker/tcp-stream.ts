@@ -100,10 +100,15 @@ function wasShutDown(this: ShutdownRequest): void {
   this.stream.destroy()
 }
 
-/** Bytes that a stream has read and nobody has heard of. */
+/** Bytes that a stream has read and nobody has heard of. Since Node 26 one `read()` gives one chunk of them. */
 export function unreadOf(stream: Duplex): Buffer | undefined {
-  const unread: unknown = stream.read()
-  return unread instanceof Buffer ? unread : undefined
+  const unread: Buffer[] = []
+  for (;;) {
+    const chunk: unknown = stream.read()
+    if (!(chunk instanceof Buffer)) break
+    unread.push(chunk)
+  }
+  return unread.length > 1 ? Buffer.concat(unread) : unread[0]
 }
 
 type CloseListener = (this: TcpStream) => void
