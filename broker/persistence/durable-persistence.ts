@@ -1,5 +1,6 @@
 import type { Log } from '../../registry/index.ts'
 import type { Database } from '../../storage/index.ts'
+import type { SmallMap } from '../small-map.ts'
 import { AedesContract } from './aedes-contract.ts'
 import { ContractWills } from './contract-wills.ts'
 import { Journal } from './journal.ts'
@@ -28,10 +29,10 @@ export interface Received {
   readonly messageId: number
 }
 
-/** A session that is kept, with its subscriptions by their filters. */
+/** A session that is kept, with its subscriptions by their filters, as they are now: they are the caller's own. */
 export interface StoredSessionView {
   readonly clientId: string
-  readonly subscriptions: ReadonlyMap<string, SubscriptionTerms>
+  readonly subscriptions: SmallMap<SubscriptionTerms>
 }
 
 export interface PersistenceCounters {
@@ -173,8 +174,8 @@ export class DurablePersistence extends AedesContract {
 
   /** After {@link setup}: every session that is kept, with its subscriptions. */
   *storedSessions(): Generator<StoredSessionView> {
-    for (const session of this.memory.sessions) {
-      yield { clientId: session.clientId, subscriptions: session.shareSubscriptions() }
+    for (const { clientId, subscriptions } of this.memory.sessions) {
+      yield { clientId, subscriptions: subscriptions.copy() }
     }
   }
 
