@@ -5,6 +5,7 @@ import {
   History,
   listenAdmin,
   mayReach,
+  openTails,
   setupUrl,
   type AdminHttp,
   type Operator,
@@ -16,8 +17,10 @@ import {
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
 import {
+  clearStoredRetained,
   createAdmission,
   createBroker,
+  listStoredRetained,
   createWebSocketDoor,
   openTcpHandles,
   type Broker,
@@ -129,6 +132,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ...storeHealth(database) },
       { name: 'listeners', ok: !closing.begun },
     ]
+    const tails = openTails((filter, heard) => broker.listen(filter, heard))
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
@@ -137,6 +141,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       readiness,
       adminUrls: urls,
       changed: operatorChanged,
+      retained: {
+        list: (query) => listStoredRetained(database.level, { ...query, now: Date.now() }),
+        clear: (filter) => clearStoredRetained(database.level, filter, (topics) => broker.forgetRetained(topics)),
+      },
       server: runningServer({
         config,
         loaded: parts.loaded,
@@ -144,6 +152,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         history,
         database,
         accounts: registry.accounts,
+        tails,
         certificate: () => certificate?.current.cert,
         reloadCertificate: () => certificate?.reload(),
       }),
@@ -236,6 +245,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     closing.add(async () => certificate?.close())
     closing.add(async () => {
       adminHttp.close()
+      tails.close()
       for (const listener of listeners.values()) listener.stopAccepting()
       admission.close()
     })
