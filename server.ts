@@ -23,6 +23,7 @@ import {
   listStoredRetained,
   createWebSocketDoor,
   openTcpHandles,
+  openTlsHandles,
   type Broker,
   listenTcp,
   listenTls,
@@ -171,17 +172,27 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
     const handles = await openTcpHandles()
+    const tlsHandles = tls && (await openTlsHandles(handles))
     if (mqtt !== undefined) {
       listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, handles, log }))
     }
     if (mqtts !== undefined && tls !== undefined) {
-      const listener = await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed })
+      const listener = await listenTls({
+        address: mqtts,
+        tls,
+        admission,
+        accept,
+        acceptBytes,
+        tlsHandles,
+        log,
+        handshakeFailed,
+      })
       certificate?.onChange((renewed) => listener.setCertificate(renewed))
       listeners.set('mqtts', listener)
     }
 
     const maxMessageBytes = config.mqtt.maxPacketBytes
-    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
+    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles, tlsHandles })
     const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
