@@ -59,7 +59,7 @@ async function startServer(config: Config, parts: Pick<ServerParts, 'log' | 'loa
 }
 
 async function openLocal(config: Config) {
-  const [{ openStore }, { createOperator }, { Backups }] = await Promise.all([
+  const [{ openStore, retainedOf }, { createOperator }, { Backups }] = await Promise.all([
     import('./open-store.ts'),
     import('./admin/index.ts'),
     import('./upkeep/index.ts'),
@@ -67,7 +67,7 @@ async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
   const backups = await Backups.open(database, version)
   return {
-    operator: createOperator({ registry, backups, status: noServer }),
+    operator: createOperator({ registry, backups, status: noServer, retained: retainedOf(database) }),
     close: async () => {
       await registry.close()
       await database.close()

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { EffectiveSetting, History, RunningServer, ServerFacts } from './admin/index.ts'
+import type { EffectiveSetting, History, RunningServer, ServerFacts, TopicTails } from './admin/index.ts'
 import type { Broker } from './broker/index.ts'
 import { expiryOf } from './certificate-expiry.ts'
 import { accountFinding, configuredFindings, fileFindings, type Finding } from './checks.ts'
@@ -11,7 +11,8 @@ export interface RunningServerParts {
   readonly config: Config
   /** Where the configuration comes from; absent when it was given whole. */
   readonly loaded: LoadedConfig | undefined
-  readonly broker: Pick<Broker, 'counters' | 'sendCommand'>
+  readonly broker: Pick<Broker, 'counters' | 'publish' | 'sendCommand'>
+  readonly tails: TopicTails
   readonly history: History
   readonly database: Pick<Database, 'writer'>
   readonly accounts: { list(): readonly unknown[] }
@@ -46,6 +47,8 @@ export function runningServer(parts: RunningServerParts): RunningServer {
       }
     },
     historyOf: (span) => history.of(span),
+    publish: (message) => broker.publish(message),
+    tails: parts.tails,
     async reloadCertificate() {
       if ((await parts.reloadCertificate()) !== false) return certificateOf(certificate())
       const message = 'The certificate cannot be used, and the one before stays: do its files belong together?'

@@ -6,6 +6,7 @@ import {
   HistoryFile,
   listenAdmin,
   mayReach,
+  openTails,
   setupUrl,
   type AdminHttp,
   type Operator,
@@ -17,8 +18,10 @@ import {
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
 import {
+  clearStoredRetained,
   createAdmission,
   createBroker,
+  listStoredRetained,
   createWebSocketDoor,
   openTcpHandles,
   openTlsHandles,
@@ -133,6 +136,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ...storeHealth(database) },
       { name: 'listeners', ok: !closing.begun },
     ]
+    const tails = openTails((filter, heard) => broker.listen(filter, heard))
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
@@ -141,6 +145,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       readiness,
       adminUrls: urls,
       changed: operatorChanged,
+      retained: {
+        list: (query) => listStoredRetained(database.level, { ...query, now: Date.now() }),
+        clear: (filter) => clearStoredRetained(database.level, filter, (topics) => broker.forgetRetained(topics)),
+      },
       server: runningServer({
         config,
         loaded: parts.loaded,
@@ -148,6 +156,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         history,
         database,
         accounts: registry.accounts,
+        tails,
         certificate: () => certificate?.current.cert,
         reloadCertificate: () => certificate?.reload(),
       }),
@@ -250,6 +259,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     closing.add(async () => certificate?.close())
     closing.add(async () => {
       adminHttp.close()
+      tails.close()
       for (const listener of listeners.values()) listener.stopAccepting()
       admission.close()
     })

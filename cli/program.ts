@@ -15,6 +15,7 @@ export const GROUPS: readonly (readonly [words: readonly string[], load: () => P
   [['signing-key', 'signing-keys'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
   [['key', 'keys'], async () => (await import('./key-commands.ts')).addKeyCommands],
   [['device', 'devices'], async () => (await import('./device-commands.ts')).addDeviceCommands],
+  [['topic', 'topics'], async () => (await import('./topic-commands.ts')).addTopicCommands],
   [['journal', 'audit'], async () => (await import('./journal-commands.ts')).addJournalCommands],
   [['explain'], async () => (await import('./explain-command.ts')).addExplainCommand],
   [['allow'], async () => (await import('./allow-commands.ts')).addAllowCommands],

@@ -12,6 +12,7 @@ import { overviewOperations } from './overview.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { signingKeyOperations } from './signing-keys.ts'
+import { topicOperations } from './topics.ts'
 import { tokenOperations } from './tokens.ts'
 
 export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
@@ -21,7 +22,7 @@ export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
 export { setupUrl, type AccountSummary, type ApiTokenSummary } from './accounts.ts'
-export type { EffectiveSetting, RunningServer, ServerFacts } from './running-server.ts'
+export type { EffectiveSetting, RunningServer, ServerFacts, TopicTails } from './running-server.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { SigningKeyAnswer } from './signing-keys.ts'
@@ -42,6 +43,7 @@ export const operations = {
   ...deviceImportOperations,
   ...admissionOperations,
   ...commandOperations,
+  ...topicOperations,
   ...serverOperations,
   ...overviewOperations,
   ...backupOperations,

@@ -8,6 +8,7 @@ import {
   type Signal,
 } from '../../registry/index.ts'
 import type { BackupSummary } from './backups.ts'
+import type { TopicMessage } from '../message-text.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerStatus } from './server.ts'
 
@@ -32,6 +33,17 @@ export interface HealthCheck {
   readonly detail?: string
 }
 
+/** The last messages of topics, whether a broker runs or not. */
+export interface RetainedMessages {
+  list(query: {
+    readonly filter: string
+    readonly limit: number
+    readonly after?: string | undefined
+  }): Promise<{ readonly messages: readonly TopicMessage[]; readonly next?: string }>
+  /** @returns how many there were. */
+  clear(filter: string): Promise<number>
+}
+
 /** What operations act on. */
 export interface OperatorParts {
   readonly registry: Registry
@@ -48,6 +60,7 @@ export interface OperatorParts {
   readonly presence?: (deviceId: string) => DevicePresence | undefined
   /** Absent when none runs. */
   readonly server?: RunningServer
+  readonly retained?: RetainedMessages
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */

@@ -260,6 +260,12 @@ export class DurablePersistence extends AedesContract {
     return this.memory.retained.matching(filters)
   }
 
+  /** Whoever subscribes from now on is not sent them. */
+  async forgetRetained(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) this.memory.retained.set({ topic, payload: '', qos: 0, retain: true })
+    await this.memory.journal.commit
+  }
+
   async #compact(): Promise<void> {
     try {
       const compacted = await this.memory.messages.compact()

@@ -97,8 +97,10 @@ test('what a file says of a device is what it has, and it logs in with the secre
 
   const { config } = loadConfig({ flags: { data: join(cwd, 'data') }, env: {}, cwd })
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
-  t.after(() => database.close())
-  t.after(() => registry.close())
+  t.after(async () => {
+    await registry.close()
+    await database.close()
+  })
   const address = '127.0.0.1'
   for (const { deviceId, accessKey, accessSecret } of [
     { deviceId: ID, accessKey: 'key-1', accessSecret: SECRET },

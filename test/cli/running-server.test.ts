@@ -65,6 +65,9 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [1, 'device', 'import', LIST_FILE],
   [0, 'device', 'import', 'made.csv'],
   [0, 'device', 'export', '--prefix', 'made'],
+  [0, 'topic', 'retained', 'list'],
+  [2, 'topic', 'retained', 'list', 'a/#/b'],
+  [0, 'topic', 'retained', 'clear', 'plant/#', '--yes'],
   [0, 'key', 'list'],
   [0, 'key', 'create', '--service', 'made', '--publish', 'losant/+/command', '--deny', 'losant/x/#'],
   [0, 'key', 'create', '--service', 'chosen', '--secret-file', SECRET_FILE],
@@ -168,13 +171,19 @@ const manyLines = /^journal (tail|export)/
 
 /** Commands that have nothing to do with the store, or nothing with one that a server has. */
 const others =
-  /^(serve|demo|self-test|status|health|version|upgrade-check|firmware init|files|recipe check|doctor|completion|setup|admin setup-url|cert (show|self-signed|import|reload)|token inspect|config \w+|backup (verify|restore)|store \w+)$/
+  /^(serve|demo|self-test|status|health|version|upgrade-check|firmware init|topic (tail|publish)|files|recipe check|doctor|completion|setup|admin setup-url|cert (show|self-signed|import|reload)|token inspect|config \w+|backup (verify|restore)|store \w+)$/
 
 test('every command that needs the store is in the table', async () => {
   const all = Array.from((await cliDocs()).matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
-  const tried = new Set(commands.map(([, group, verb]) => (group === 'explain' ? group : `${group} ${verb}`)))
+  const tried = new Set(commands.map(([, ...words]) => words.slice(0, lengthOf(words)).join(' ')))
   assert.deepEqual(new Set(all.filter((words) => !others.test(words))), tried)
 })
+
+/** How many words are the command: most are two. */
+function lengthOf([group, verb]: readonly string[]): number {
+  if (group === 'explain') return 1
+  return group === 'topic' && verb === 'retained' ? 3 : 2
+}
 
 /** Two equal stores, each in a working folder of its own. */
 async function twoStores(t: TestContext): Promise<{ alone: string; served: string; token: string }> {
