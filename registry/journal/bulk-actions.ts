@@ -73,7 +73,7 @@ export class BulkActions {
 
   /** What has no end yet has none. */
   async close(): Promise<void> {
-    for (const key of [...this.#actions.keys()]) await this.#endEarly(key)
+    for (const key of this.#actions.keys()) await this.#endEarly(key)
   }
 
   /** The action that this page belongs to. One that begins anew ends the one before. */
