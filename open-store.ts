@@ -62,10 +62,17 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
   }
 }
 
-/** The retained messages of a store that no broker has opened. */
-export const retainedOf = ({ level, writer }: Database): RetainedMessages => ({
+/**
+ * The retained messages of a store.
+ *
+ * @param forget - takes them out of a broker's memory too. @defaultValue of the store alone, as no broker has it open
+ */
+export const retainedOf = (
+  { level, writer }: Database,
+  forget: (topics: readonly string[]) => Promise<void> = forgetStored(writer),
+): RetainedMessages => ({
   list: (query) => listStoredRetained(level, { ...query, now: Date.now() }),
-  clear: (filter) => clearStoredRetained(level, filter, forgetStored(writer)),
+  clear: (filter) => clearStoredRetained(level, filter, forget),
 })
 
 /** Configured, or made at the first start and kept in the data folder. */

@@ -18,10 +18,8 @@ import {
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
 import {
-  clearStoredRetained,
   createAdmission,
   createBroker,
-  listStoredRetained,
   createWebSocketDoor,
   openTcpHandles,
   openTlsHandles,
@@ -35,7 +33,7 @@ import { CertificateFiles } from './certificate-files.ts'
 import { expiryOf } from './certificate-expiry.ts'
 import { formatListenAddress, isLoopback, type Config, type LoadedConfig } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
-import { openStore, type OpenStoreParts } from './open-store.ts'
+import { openStore, retainedOf, type OpenStoreParts } from './open-store.ts'
 import {
   createAdmissionWebhook,
   createRegistrationApp,
@@ -145,10 +143,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       readiness,
       adminUrls: urls,
       changed: operatorChanged,
-      retained: {
-        list: (query) => listStoredRetained(database.level, { ...query, now: Date.now() }),
-        clear: (filter) => clearStoredRetained(database.level, filter, (topics) => broker.forgetRetained(topics)),
-      },
+      retained: retainedOf(database, (topics) => broker.forgetRetained(topics)),
       server: runningServer({
         config,
         loaded: parts.loaded,

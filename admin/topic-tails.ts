@@ -43,7 +43,7 @@ export function openTails(listen: Listen, waitMs: number = WAIT_MS): OpenTails {
     },
     close(id) {
       if (id !== undefined) return close(id)
-      for (const one of [...tails.keys()]) close(one)
+      for (const one of tails.keys()) close(one)
     },
   }
 }

@@ -72,9 +72,10 @@ export function addDeviceCommands(program: Command, run: Run): void {
   addImportCommands(device, run)
 
   const simple = (kind: SimpleKind, description: string, ...lines: string[]): void => {
-    bulkCommand(device, kind, description, lines).action(
-      (id: string | undefined, options: ChangeOptions, command: Command) =>
-        run(command, (session) => change(session, id, options, { kind })),
+    const changing = bulkCommand(device, kind, description, lines)
+    if (kind === 'disable') changing.alias('revoke')
+    changing.action((id: string | undefined, options: ChangeOptions, command: Command) =>
+      run(command, (session) => change(session, id, options, { kind })),
     )
   }
   simple(
