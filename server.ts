@@ -3,8 +3,10 @@ import {
   createAdminHttp,
   createOperator,
   History,
+  HistoryFile,
   listenAdmin,
   mayReach,
+  openTails,
   setupUrl,
   type AdminHttp,
   type Operator,
@@ -16,8 +18,10 @@ import {
 } from './admin/index.ts'
 import { adminUrls } from './admin-urls.ts'
 import {
+  clearStoredRetained,
   createAdmission,
   createBroker,
+  listStoredRetained,
   createWebSocketDoor,
   openTcpHandles,
   openTlsHandles,
@@ -43,7 +47,7 @@ import {
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
 import { runningServer } from './running-server.ts'
-import type { Database } from './storage/index.ts'
+import { writeFileDurably, type Database } from './storage/index.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
@@ -120,8 +124,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
     const stats = (): Stats => statsOf(broker, registrations)
-    const history = new History(() => totalsOf(stats()))
-    closing.add(async () => history.stop())
+    const historyFile = new HistoryFile({ folder: config.data, write: writeFileDurably, log })
+    const earlier = await historyFile.read()
+    const history = new History(() => totalsOf(stats()), { earlier, keep: (steps) => historyFile.write(steps) })
+    closing.add(() => history.stop())
 
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
@@ -130,6 +136,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ...storeHealth(database) },
       { name: 'listeners', ok: !closing.begun },
     ]
+    const tails = openTails((filter, heard) => broker.listen(filter, heard))
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
@@ -138,6 +145,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       readiness,
       adminUrls: urls,
       changed: operatorChanged,
+      retained: {
+        list: (query) => listStoredRetained(database.level, { ...query, now: Date.now() }),
+        clear: (filter) => clearStoredRetained(database.level, filter, (topics) => broker.forgetRetained(topics)),
+      },
       server: runningServer({
         config,
         loaded: parts.loaded,
@@ -145,7 +156,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         history,
         database,
         accounts: registry.accounts,
+        tails,
         certificate: () => certificate?.current.cert,
+        reloadCertificate: () => certificate?.reload(),
       }),
     }
     const operator = createOperator(operatorParts)
@@ -246,6 +259,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     closing.add(async () => certificate?.close())
     closing.add(async () => {
       adminHttp.close()
+      tails.close()
       for (const listener of listeners.values()) listener.stopAccepting()
       admission.close()
     })

@@ -23,7 +23,10 @@ const asked = process.argv[2] ?? 'x64'
 const archs = asked === 'all' ? Object.keys(targets) : [asked]
 if (!archs.every((arch) => Object.hasOwn(targets, arch))) throw new Error(`no such target: ${asked}; x64, arm64, all`)
 
-/** Brotli would take three times as long at each start. The Node that runs this script may not know Zstandard. */
+/** What every start unpacks; executable/unpack.ts tells it from the rest. */
+const AT_EACH_START = new Set(['code/main.cjs', 'native/argon2.node', 'native/classic-level.node', 'package.json'])
+
+/** Brotli would take ten times as long. The Node that runs this script may not know Zstandard. */
 const PACK = `
   const { readFileSync, writeFileSync } = require('node:fs')
   const { constants, zstdCompressSync } = require('node:zlib')
@@ -45,16 +48,9 @@ mkdirSync(work, { recursive: true })
 // The list of packaged files and the page of the manual come out of the compiled program.
 run('npm', ['run', '--silent', 'build'], { cwd: root })
 /** What of others Vite puts into the page; admin/ui imports nothing else. */
-const OF_PAGE = [
-  '@preact/signals',
-  '@preact/signals-core',
-  'csv-parse',
-  'preact',
-  'preact-iso',
-  'swagger-ui-dist',
-  'uplot',
-  'uqr',
-].map((name) => `node_modules/${name}`)
+const OF_PAGE = ['@preact/signals', '@preact/signals-core', 'preact', 'swagger-ui-dist', 'uplot', 'uqr'].map(
+  (name) => `node_modules/${name}`,
+)
 const { packages, parts } = await bundle(work)
 const carried = [...new Set([...packages, ...OF_PAGE])].toSorted((one, other) => (one < other ? -1 : 1))
 for (const arch of archs) await build(arch)
@@ -128,12 +124,7 @@ async function page(folder) {
 /** The parts of the program, and what V8 made of the first. */
 async function code(folder, arch) {
   const named = (names) => Object.fromEntries(names.map((name) => [`code/${name}`, join(work, name)]))
-  const packed = join(folder, 'main.cjs.zst')
-  run(join(nodeFolder(process.arch), 'bin/node'), ['-e', PACK, join(work, 'main.cjs'), packed])
-  const all = {
-    'code/main.cjs': packed,
-    ...compressed(named(parts.filter((name) => name !== 'main.cjs')), join(folder, 'assets')),
-  }
+  const all = compressed(named(parts), join(folder, 'assets'))
   // Code for the machine that builds is no use on another.
   if (arch !== process.arch) return all
   await warm(arch)
@@ -159,7 +150,9 @@ function compressed(files, folder) {
     Object.entries(files).map(([name, file]) => {
       const copy = join(folder, name)
       mkdirSync(dirname(copy), { recursive: true })
-      writeFileSync(copy, brotliCompressSync(readFileSync(resolve(root, file))))
+      const original = resolve(root, file)
+      if (AT_EACH_START.has(name)) run(join(nodeFolder(process.arch), 'bin/node'), ['-e', PACK, original, copy])
+      else writeFileSync(copy, brotliCompressSync(readFileSync(original)))
       return [name, copy]
     }),
   )

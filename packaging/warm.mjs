@@ -11,7 +11,8 @@ const folder = process.argv[2]
 const builtin = createRequire(import.meta.url)
 
 /** The executable as the program sees it. */
-const sea = { isSea: () => true, getAsset: (name) => readFileSync(join(folder, process.arch, 'assets', name)) }
+const assetOf = (name) => new Uint8Array(readFileSync(join(folder, process.arch, 'assets', name))).buffer
+const sea = { isSea: () => true, getAsset: assetOf }
 
 const compile = (name) => new Script(readFileSync(join(folder, name), 'latin1'), { filename: name })
 
