@@ -74,7 +74,7 @@ test('a level that had several below it and has one or none again is as it was',
 })
 
 /** MQTT 3.1.1 §4.7, word by word. */
-function selects(filter: readonly string[], topic: readonly string[]): boolean {
+function isSelected(filter: readonly string[], topic: readonly string[]): boolean {
   if (topic[0]?.startsWith('$') === true && (filter[0] === '+' || filter[0] === '#')) return false
   for (const [at, word] of filter.entries()) {
     if (word === '#') return true
@@ -104,7 +104,7 @@ test('whatever comes, goes and is looked for in between, a topic finds the filte
         } else {
           const found: string[] = []
           tree.match(topic.join('/'), (entry) => found.push(entry.filter.join('/')))
-          const expected = [...there.values()].filter((one) => selects(one, topic)).map((one) => one.join('/'))
+          const expected = [...there.values()].filter((one) => isSelected(one, topic)).map((one) => one.join('/'))
           assert.deepEqual(found.toSorted(), expected.toSorted(), topic.join('/'))
         }
       }
