@@ -1,9 +1,9 @@
 import { getAsset } from 'node:sea'
-import { brotliDecompressSync } from 'node:zlib'
 import { addonFolders, FOLDER_VARIABLE } from './addon-folders.ts'
 import { loadFromKeptFile } from './kept-file.ts'
 import { loadFromMemory } from './memory-file.ts'
 import { loadFromNamelessFile } from './nameless-file.ts'
+import { unpack } from './unpack.ts'
 
 /** What open(2) says of O_TMPFILE where it is not known: by the file system, or by the kernel. */
 const KNOWS_NO_NAMELESS_FILES: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'EISDIR'])
@@ -14,7 +14,7 @@ const KNOWS_NO_NAMELESS_FILES: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENO
  */
 export function nativeAddon(name: string): unknown {
   try {
-    return loadAddon(name, brotliDecompressSync(getAsset(`native/${name}.node`)), process.env)
+    return loadAddon(name, unpack(getAsset(`native/${name}.node`)), process.env)
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
     return process.exit(1)

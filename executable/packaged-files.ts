@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { getAsset, isSea } from 'node:sea'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { brotliDecompress, brotliDecompressSync } from 'node:zlib'
+import { brotliDecompress } from 'node:zlib'
+import { unpack } from './unpack.ts'
 
 /**
  * What the program carries with it besides its code: name → place in the sources. The single executable has them inside;
@@ -13,6 +14,10 @@ const PACKAGED: Readonly<Record<string, string>> = {
   'package.json': 'package.json',
   'grafana.json': 'packaging/grafana.json',
   'prometheus-alerts.yml': 'packaging/prometheus-alerts.yml',
+  'firmware-sample/node/index.js': 'firmware-sample/node/index.js',
+  'firmware-sample/node/package.json': 'firmware-sample/node/package.json',
+  'firmware-sample/c/device.c': 'firmware-sample/c/device.c',
+  'firmware-sample/c/Makefile': 'firmware-sample/c/Makefile',
   LICENSE: 'LICENSE',
   // Written by the build: from source the licences lie beside the code of their packages.
   'THIRD-PARTY-NOTICES': 'dist/THIRD-PARTY-NOTICES',
@@ -35,7 +40,7 @@ export function packagedFile(name: string): string {
   const place = placeInSources(name)
   // The compiled code lies in `dist/executable/`.
   const inSources = new URL(`../../${place}`, import.meta.url)
-  return (isSingleExecutable ? brotliDecompressSync(getAsset(name)) : readFileSync(inSources)).toString()
+  return (isSingleExecutable ? unpack(getAsset(name)) : readFileSync(inSources)).toString()
 }
 
 /** Where the build puts the operator's page; the compiled code lies beside it. */
@@ -61,6 +66,6 @@ export function builtPageNames(): string[] {
 }
 
 function packagedPageNames(): string[] {
-  const names: unknown = JSON.parse(brotliDecompressSync(getAsset('ui.json')).toString())
+  const names: unknown = JSON.parse(unpack(getAsset('ui.json')).toString())
   return Array.isArray(names) ? names.map(String) : []
 }

@@ -23,12 +23,16 @@ const asked = process.argv[2] ?? 'x64'
 const archs = asked === 'all' ? Object.keys(targets) : [asked]
 if (!archs.every((arch) => Object.hasOwn(targets, arch))) throw new Error(`no such target: ${asked}; x64, arm64, all`)
 
-/** Brotli would take three times as long at each start. The Node that runs this script may not know Zstandard. */
+/** What starts wait for, by its name; executable/unpack.ts tells it from the rest. */
+const AT_START = /^(?:code|native)\/|^package\.json$/
+
+/** Brotli would take ten times as long. The Node that runs this script may not know Zstandard. */
 const PACK = `
   const { readFileSync, writeFileSync } = require('node:fs')
   const { constants, zstdCompressSync } = require('node:zlib')
-  const [from, to] = process.argv.slice(1)
-  writeFileSync(to, zstdCompressSync(readFileSync(from), { params: { [constants.ZSTD_c_compressionLevel]: 19 } }))`
+  const params = { [constants.ZSTD_c_compressionLevel]: 19 }
+  for (const [from, to] of JSON.parse(process.argv[1])) writeFileSync(to, zstdCompressSync(readFileSync(from), { params }))`
+const packed = (files) => run(join(nodeFolder(process.arch), 'bin/node'), ['-e', PACK, JSON.stringify(files)])
 
 /** How Node runs in the executable. */
 const EXEC_ARGV = [
@@ -118,19 +122,15 @@ async function page(folder) {
   return { ...Object.fromEntries(names.map((name) => [`ui/${name}`, join(dist, 'ui', name)])), 'ui.json': list }
 }
 
-/** The parts of the program, and what V8 made of the first. */
+/** The parts of the program, and what V8 made of those that a start needs. */
 async function code(folder, arch) {
   const named = (names) => Object.fromEntries(names.map((name) => [`code/${name}`, join(work, name)]))
-  const packed = join(folder, 'main.cjs.zst')
-  run(join(nodeFolder(process.arch), 'bin/node'), ['-e', PACK, join(work, 'main.cjs'), packed])
-  const all = {
-    'code/main.cjs': packed,
-    ...compressed(named(parts.filter((name) => name !== 'main.cjs')), join(folder, 'assets')),
-  }
+  const all = compressed(named(parts), join(folder, 'assets'))
   // Code for the machine that builds is no use on another.
   if (arch !== process.arch) return all
   await warm(arch)
-  return { ...all, 'code/main.cache': join(work, 'main.cache') }
+  const kept = readdirSync(work).filter((name) => name.endsWith('.cache'))
+  return { ...all, ...named(kept) }
 }
 
 /** Starts the program once, and stops it when it serves. */
@@ -148,14 +148,16 @@ async function warm(arch) {
 
 /** Name → compressed copy: most are long, and all of it counts in a file that is copied around. */
 function compressed(files, folder) {
-  return Object.fromEntries(
-    Object.entries(files).map(([name, file]) => {
-      const copy = join(folder, name)
-      mkdirSync(dirname(copy), { recursive: true })
-      writeFileSync(copy, brotliCompressSync(readFileSync(resolve(root, file))))
-      return [name, copy]
-    }),
-  )
+  const copies = Object.keys(files).map((name) => [name, join(folder, name)])
+  for (const [, copy] of copies) mkdirSync(dirname(copy), { recursive: true })
+  const [soon, later] = [
+    copies.filter(([name]) => AT_START.test(name)),
+    copies.filter(([name]) => !AT_START.test(name)),
+  ]
+  const original = (name) => resolve(root, files[name])
+  packed(soon.map(([name, copy]) => [original(name), copy]))
+  for (const [name, copy] of later) writeFileSync(copy, brotliCompressSync(readFileSync(original(name))))
+  return Object.fromEntries(copies)
 }
 
 /** dlopen would say of the wrong one that there is no such file. Source: elf(5), `e_machine`. */

@@ -3,34 +3,32 @@
 // runs later. What packaging/warm.mjs keeps is all that a start needs.
 const path = require('node:path')
 const { getRawAsset } = require('node:sea')
-const { brotliDecompressSync, zstdDecompressSync } = require('node:zlib')
+const { zstdDecompressSync } = require('node:zlib')
 const { Script } = require('node:vm')
 
-const MAIN = 'main.cjs'
 const loaded = new Map()
 
-/** The program is one part that every start needs, packed so that it is unpacked soon, and others that few need. */
+/** The program is many parts: a start of the server needs some of them, and every command a few. */
 function load(name) {
   const known = loaded.get(name)
   if (known !== undefined) return known.exports
   const module = { exports: {} }
   loaded.set(name, module)
-  const bytes = Buffer.from(getRawAsset(`code/${name}`))
-  const source = (name === MAIN ? zstdDecompressSync(bytes) : brotliDecompressSync(bytes)).latin1Slice()
-  const compiled = new Script(source, { filename: name, ...(name === MAIN && { cachedData: keptCode() }) })
+  const source = zstdDecompressSync(Buffer.from(getRawAsset(`code/${name}`))).latin1Slice()
+  const compiled = new Script(source, { filename: name, cachedData: keptCode(name) })
   compiled.runInThisContext()(module.exports, requirePart, module, process.execPath, path.dirname(process.execPath))
   return module.exports
 }
 
 const requirePart = (id) => (id.startsWith('./') ? load(id.slice(2)) : require(id))
 
-/** Only for the machine that built it. */
-function keptCode() {
+/** Only of what a start of the server needs, and only for the machine that built it. */
+function keptCode(name) {
   try {
-    return Buffer.from(getRawAsset('code/main.cache'))
+    return Buffer.from(getRawAsset(`code/${name}.cache`))
   } catch {
     return undefined
   }
 }
 
-load(MAIN)
+load('main.cjs')

@@ -1,5 +1,5 @@
 // node packaging/warm.mjs FOLDER: serves from the bundle in FOLDER until it is told to stop, and keeps the code that V8
-// compiled for it. → FOLDER/main.cache
+// compiled of each part for it. → FOLDER/*.cache
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -11,11 +11,13 @@ const folder = process.argv[2]
 const builtin = createRequire(import.meta.url)
 
 /** The executable as the program sees it. */
-const sea = { isSea: () => true, getAsset: (name) => readFileSync(join(folder, process.arch, 'assets', name)) }
+const assetOf = (name) => new Uint8Array(readFileSync(join(folder, process.arch, 'assets', name))).buffer
+const sea = { isSea: () => true, getAsset: assetOf }
 
 const compile = (name) => new Script(readFileSync(join(folder, name), 'latin1'), { filename: name })
 
 const loaded = new Map()
+const scripts = new Map()
 
 /** Source: packaging/start.cjs. */
 function require(id) {
@@ -24,13 +26,13 @@ function require(id) {
 }
 
 function load(name) {
-  return loaded.get(name)?.exports ?? run(name, compile(name))
-}
-
-function run(name, part) {
+  const known = loaded.get(name)
+  if (known !== undefined) return known.exports
   const module = { exports: {} }
   loaded.set(name, module)
-  part.runInThisContext()(module.exports, require, module, process.execPath, dirname(process.execPath))
+  const script = compile(name)
+  scripts.set(name, script)
+  script.runInThisContext()(module.exports, require, module, process.execPath, dirname(process.execPath))
   return module.exports
 }
 
@@ -42,11 +44,10 @@ process.env.MOORING_LOG_FORMAT = 'json'
 
 // Code that was not used for a while would be dropped.
 setFlagsFromString('--no-flush-bytecode')
-const main = compile('main.cjs')
 
 process.on('exit', () => {
   // Code is taken only by a V8 with the same flags.
   setFlagsFromString('--flush-bytecode')
-  writeFileSync(join(folder, 'main.cache'), main.createCachedData())
+  for (const [name, script] of scripts) writeFileSync(join(folder, `${name}.cache`), script.createCachedData())
 })
-run('main.cjs', main)
+load('main.cjs')
