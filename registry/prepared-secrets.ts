@@ -26,11 +26,17 @@ const CALM_AFTER_MS = 1_000
 /** A start is over, and those who were waiting for it have come. */
 const FIRST_AFTER_MS = 5_000
 
-/** While nothing happens: as fast as one thread hashes, so that 16,384 are made within half a minute. */
+/** While nothing happens: one behind the other, some hundreds a second. */
 const EVERY_MS_AT_REST = 1
 
 /** While little happens: a twentieth of a core. */
 const EVERY_MS = 12
+
+/**
+ * The last are made slowly in any case. V8 gives the memory of its garbage back while a little of it is made, and neither
+ * when there is much nor when there is none: without them an idle process would keep 35 MB that it does not need.
+ */
+const LAST = 2048
 
 /** The making itself is a tenth or so. */
 const LOAD_AT_REST = 0.25
@@ -96,7 +102,12 @@ export class PreparedSecrets {
     const secret = this.#isCalm() ? await this.#make()?.catch(() => undefined) : undefined
     if (secret !== undefined && !this.#isClosed) this.#ready.push(secret)
     this.#isUnderWay = false
-    this.#goOnAfter(secret === undefined ? CALM_AFTER_MS : this.#load <= LOAD_AT_REST ? EVERY_MS_AT_REST : EVERY_MS)
+    this.#goOnAfter(secret === undefined ? CALM_AFTER_MS : this.#paceMs())
+  }
+
+  #paceMs(): number {
+    const areMany = this.#most - this.#ready.size > LAST
+    return areMany && this.#load <= LOAD_AT_REST ? EVERY_MS_AT_REST : EVERY_MS
   }
 
   #isCalm(): boolean {
