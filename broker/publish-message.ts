@@ -11,18 +11,20 @@ const OTHER_BYTES = 9
  * @throws {RegistryError} `ERR_INPUT_INVALID` for what no client could publish either.
  */
 export async function publishMessage(
-  { broker, router, limits }: BrokerContext,
+  { broker, router, limits, persistence }: BrokerContext,
   message: Message,
 ): Promise<MessageReach> {
   checkSize(message, limits)
   const { sessions, kept } = router.match(message.topic)
   const connected = sessions.filter(({ connection }) => connection !== undefined)
   const away = kept.filter(({ clientId }) => !connected.some((session) => session.clientId === clientId))
-  const queued = message.qos === 0 ? 0 : away.length
   await new Promise<void>((resolve, reject) => {
     broker.publish(message, null, (error) => (error ? reject(error) : resolve()))
   })
-  return { sent: connected.length, queued }
+  if (message.qos === 0) return { sent: connected.length, queued: 0 }
+  // The message was the last that was offered to these sessions, or one after it fared no better.
+  const hadRoom = ({ clientId }: { readonly clientId: string }): boolean => !persistence.turnsAway(clientId)
+  return { sent: connected.filter(hadRoom).length, queued: away.filter(hadRoom).length }
 }
 
 /** @throws {RegistryError} `ERR_INPUT_INVALID`. */

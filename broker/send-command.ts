@@ -17,10 +17,11 @@ export async function sendCommand(
   const hasIt = isHeld || own?.connection !== undefined
   const waits = kept.some(({ clientId }) => clientId === deviceId)
   const { sent, queued } = await publishMessage(context, { topic, payload, qos: 1, retain: false })
+  const isFull = context.persistence.turnsAway(deviceId)
   return {
     topic,
     sent: sent + (isHeld ? 1 : 0),
     queued,
-    device: hasIt ? 'sent' : waits ? 'queued' : 'unheard',
+    device: isFull && !isHeld && (hasIt || waits) ? 'full' : hasIt ? 'sent' : waits ? 'queued' : 'unheard',
   }
 }
