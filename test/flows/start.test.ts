@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { loadConfig } from '../../config.ts'
@@ -114,6 +114,15 @@ const damages: readonly { name: string; damage: (data: string) => Promise<void>;
     damage: async (data) => truncate(await inStore(data, /^MANIFEST/)),
     says: /data\/store\/MANIFEST-\d+ is empty/,
     wayOut: RESTORE,
+  },
+  {
+    name: 'has a log that was cut',
+    damage: async (data) => {
+      const log = await inStore(data, /\.log$/)
+      await truncate(log, (await stat(log)).size - 10)
+    },
+    says: /data\/store has lost its newest records/,
+    wayOut: /To go on without the lost records: truncate -s 0 .*data\/witness/,
   },
   {
     name: 'has lost its witness',
