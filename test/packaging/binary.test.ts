@@ -16,7 +16,7 @@ test('where no place allows execution, and there is no memory for it, each attem
     // Memory is reached through /proc, which is not there.
     `mount --bind "$ROOT" "$ROOT"; mount -o remount,bind,ro "$ROOT"
      mount -t tmpfs -o noexec tmpfs "$ROOT/tmp"
-     exec env -i /usr/sbin/chroot "$ROOT" /mooring version`,
+     exec env -i /usr/sbin/chroot "$ROOT" /mooring serve --data /tmp/data`,
     { ROOT: root },
   )
   assert.equal(code, 1)

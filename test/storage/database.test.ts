@@ -309,17 +309,6 @@ test('a record that was being written when the machine died is no damage', async
   assert.match((await database.level.get('device 5999')) ?? '', /^5999 /)
 })
 
-test('a store that was closed has nothing in its log, which the next start would have to read, and all of it in tables', async (t) => {
-  const folder = await aFolder(t)
-  const database = await openDatabase(folder)
-  await fill(database)
-  await database.close()
-  assert.equal((await stat(await firstOf(folder, /\.log$/))).size, 0)
-  const again = await openDatabase(folder)
-  t.after(() => again.close())
-  assert.match((await again.level.get('device 2999')) ?? '', /^2999 /)
-})
-
 test('a table that a compaction left behind when the process stopped is no damage, and is gone after the start', async (t) => {
   const folder = await aStore(t)
   const leftBehind = join(folder, 'store', '999990.ldb')
