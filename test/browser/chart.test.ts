@@ -20,9 +20,12 @@ const STEPS = 288
 const wave = (height: number, pace: number): number[] =>
   Array.from({ length: STEPS }, (_, step) => Math.round(height * (1 + Math.sin(step / pace))) / 2)
 
-/** A day that ended at a certain time, in which the server did not run for hours: the same whenever it is drawn. */
-const DAY = {
-  times: Array.from({ length: STEPS }, (_, step) => 1_790_000_100 + (step + (step < 200 ? 0 : 30)) * 300),
+/** An hour that ended at a certain time, in which the server did not run twice: the same whenever it is drawn. */
+const HOUR = {
+  times: Array.from(
+    { length: STEPS },
+    (_, step) => 1_790_000_100 + (step + Math.floor(step / 200) * 30 + Math.floor(step / 201) * 20) * 10,
+  ),
   connected: wave(12_345, 40),
   messagesIn: wave(900, 9),
   messagesOut: wave(2_400_000, 23),
@@ -30,10 +33,20 @@ const DAY = {
   refused: wave(0, 5),
 }
 
+/** How many pixels of each chart are no grey of its axes. */
+const LINES = `Array.from(document.querySelectorAll('.chart canvas'), (canvas) => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+  let coloured = 0
+  for (let at = 0; at < data.length; at += 4) {
+    const [red, green, blue, alpha] = data.subarray(at, at + 4)
+    if (alpha === 255 && Math.max(red, green, blue) - Math.min(red, green, blue) > 90) coloured++
+  }
+  return coloured
+})`
 const CANVASES = `Array.from(document.querySelectorAll('.chart canvas'), (canvas) => canvas.toDataURL())`
 
 async function drawn(page: Page): Promise<string[]> {
-  await page.route('**/admin/v1/history*', (route) => route.fulfill({ json: DAY }))
+  await page.route('**/admin/v1/history*', (route) => route.fulfill({ json: HOUR }))
   await open(page, '/', 'Overview')
   await page.locator('.chart canvas').nth(2).waitFor()
   // What is drawn last is drawn in a frame of its own.
@@ -52,6 +65,7 @@ test(
     for (const look of LOOKS) {
       const { page } = await visit(t, await browser(), server.url('http'), { ...look, cookie })
       const ours = await drawn(page)
+      for (const pixels of await evaluate<number[]>(page, LINES)) assert.ok(pixels > 100, `a line of ${pixels} pixels`)
       const box = page.locator('.chart .plot').first()
       for (const move of [() => box.hover(), () => box.dblclick(), () => page.mouse.wheel(0, 200)]) await move()
       await takePicture(page, `chart-${look.width ?? 1280}-${look.theme}`)

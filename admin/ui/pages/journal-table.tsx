@@ -89,7 +89,7 @@ const byOf = ({ address, caller }: Entry): string =>
 
 const Reason = ({ reason, code }: { reason: string | undefined; code: string | undefined }) =>
   reason === undefined && code === undefined ? (
-    <span class="muted">–</span>
+    <span class="muted nothing">–</span>
   ) : (
     <span title={code}>{reason ?? code?.replace(/^ERR_/, '').toLowerCase().replaceAll('_', ' ')}</span>
   )

@@ -180,11 +180,14 @@ const NOTHING = { times: [], connected: [], messagesIn: [], messagesOut: [], reg
 /** Drawn before there is anything to draw, so that nothing moves when there is. */
 function Traffic({ history, step }: { history: Answer<'history'> | undefined; step: number }) {
   const { times, ...columns } = useMemo(() => withGaps(history ?? NOTHING, step), [history])
+  // Not while it is looked for.
+  const empty = history && `Nothing counted yet: every ${step < 60 ? `${step} seconds` : `${step / 60} minutes`}.`
   return (
     <div class="charts">
       <Chart
         label="Messages a second"
         times={times}
+        empty={empty}
         series={[
           { label: 'in', colour: '--series-1', values: columns.messagesIn },
           { label: 'out', colour: '--series-2', values: columns.messagesOut },
@@ -193,11 +196,13 @@ function Traffic({ history, step }: { history: Answer<'history'> | undefined; st
       <Chart
         label="Clients"
         times={times}
+        empty={empty}
         series={[{ label: 'connected', colour: '--series-1', values: columns.connected }]}
       />
       <Chart
         label="Registrations"
         times={times}
+        empty={empty}
         series={[
           { label: 'accepted', colour: '--series-1', values: columns.registrations },
           { label: 'refused', colour: '--series-3', values: columns.refused },

@@ -16,6 +16,8 @@ interface Props {
   /** Seconds since 1970. */
   readonly times: readonly number[]
   readonly series: readonly Series[]
+  /** What is said while there is nothing to draw. */
+  readonly empty?: string | undefined
 }
 
 const HEIGHT = 160
@@ -24,7 +26,7 @@ const HEIGHT = 160
 const TIME_STEPS = [60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600]
 
 /** Lines over time. What they show is said in words beside them: a canvas is nothing to a screen reader. */
-export function Chart({ label, times, series }: Props) {
+export function Chart({ label, times, series, empty }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const scheme = useColourScheme()
@@ -58,8 +60,13 @@ export function Chart({ label, times, series }: Props) {
       <div
         ref={box}
         class="plot"
+        data-empty={times.length === 0 ? empty : undefined}
         role="img"
-        aria-label={`${label}. Now: ${series.map((one) => `${one.label} ${lastOf(one)}`).join(', ')}`}
+        aria-label={
+          times.length === 0 && empty !== undefined
+            ? `${label}. ${empty}`
+            : `${label}. Now: ${series.map((one) => `${one.label} ${lastOf(one)}`).join(', ')}`
+        }
       />
     </figure>
   )
@@ -99,10 +106,17 @@ function optionsFor(element: HTMLElement, series: readonly Series[]): uPlot.Opti
         stroke: colour(one.colour),
         width: 1.5,
         spanGaps: false,
-        points: { show: false },
+        points: { show: false, filter: aloneIn, size: 4, fill: colour(one.colour) },
       })),
     ],
   }
+}
+
+/** Where a line has no neighbour to go to: the first step, and what ran for a moment only. */
+function aloneIn({ data }: uPlot, index: number): number[] {
+  const values = data[index] ?? []
+  const isThere = (at: number): boolean => typeof values[at] === 'number'
+  return Array.from(values.keys()).filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1))
 }
 
 /** A canvas knows no custom properties, and `light-dark()` is resolved on an element only. */
