@@ -19,6 +19,7 @@ const LONGEST_STOP_MS = 9_000
 if (isSingleExecutable) process.env['UV_THREADPOOL_SIZE'] ??= `${availableParallelism() + DEFAULT_POOL_THREADS}`
 
 const version = versionOf(packagedFile('package.json'))
+const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 void main()
@@ -32,7 +33,9 @@ async function main(): Promise<void> {
   process.exitCode = await runCli(process.argv.slice(2), {
     version,
     stdin: process.stdin,
-    askSecret,
+    askSecret: (question) => askPerson(question, nowhere),
+    ask: (question) => askPerson(question, process.stderr),
+    stdinIsTTY: process.stdin.isTTY,
     stdout: process.stdout,
     stderr: process.stderr,
     stdoutIsTTY: process.stdout.isTTY,
@@ -56,7 +59,7 @@ async function startServer(config: Config, parts: Pick<ServerParts, 'log' | 'loa
 }
 
 async function openLocal(config: Config) {
-  const [{ openStore }, { createOperator }, { Backups }] = await Promise.all([
+  const [{ openStore, retainedOf }, { createOperator }, { Backups }] = await Promise.all([
     import('./open-store.ts'),
     import('./admin/index.ts'),
     import('./upkeep/index.ts'),
@@ -64,7 +67,7 @@ async function openLocal(config: Config) {
   const { database, registry } = await openStore(config, { log: quiet, poolThreads: threadPoolSize() })
   const backups = await Backups.open(database, version)
   return {
-    operator: createOperator({ registry, backups, status: noServer }),
+    operator: createOperator({ registry, backups, status: noServer, retained: retainedOf(database) }),
     close: async () => {
       await registry.close()
       await database.close()
@@ -72,20 +75,16 @@ async function openLocal(config: Config) {
   }
 }
 
-/** Without showing what is typed. */
-async function askSecret(question: string): Promise<string | undefined> {
+/** @param shown - where what is typed appears. */
+async function askPerson(question: string, shown: Writable): Promise<string | undefined> {
   if (!process.stdin.isTTY) return undefined
   const answer = await new Promise<string>((resolve) => {
-    const reader = createInterface({
-      input: process.stdin,
-      output: new Writable({ write: (_c, _e, done) => done() }),
-      terminal: true,
-    })
+    const reader = createInterface({ input: process.stdin, output: shown, terminal: true })
     process.stderr.write(`${question}: `)
     reader.once('line', resolve).once('close', () => resolve(''))
     reader.once('line', () => reader.close())
   })
-  process.stderr.write('\n')
+  if (shown === nowhere) process.stderr.write('\n')
   return answer
 }
 

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import type { RetainedMessages } from './admin/index.ts'
+import { clearStoredRetained, forgetStored, listStoredRetained } from './broker/persistence/index.ts'
 import { chooseRecipe, loadRecipes, recipesFolder, type Config } from './config.ts'
 import { openRegistry, Secret, TL_GENERATOR, type Log, type Registry } from './registry/index.ts'
 import { generatedText, openDatabase, type Database, type Writer } from './storage/index.ts'
@@ -59,6 +61,19 @@ export async function openStore(config: Config, parts: OpenStoreParts): Promise<
     throw error
   }
 }
+
+/**
+ * The retained messages of a store.
+ *
+ * @param forget - takes them out of a broker's memory too. @defaultValue of the store alone, as no broker has it open
+ */
+export const retainedOf = (
+  { level, writer }: Database,
+  forget: (topics: readonly string[]) => Promise<void> = forgetStored(writer),
+): RetainedMessages => ({
+  list: (query) => listStoredRetained(level, { ...query, now: Date.now() }),
+  clear: (filter) => clearStoredRetained(level, filter, forget),
+})
 
 /** Configured, or made at the first start and kept in the data folder. */
 async function signingIdentity(

@@ -1,21 +1,25 @@
 import { X509Certificate } from 'node:crypto'
-import type { EffectiveSetting, History, RunningServer, ServerFacts } from './admin/index.ts'
+import type { EffectiveSetting, History, RunningServer, ServerFacts, TopicTails } from './admin/index.ts'
 import type { Broker } from './broker/index.ts'
 import { expiryOf } from './certificate-expiry.ts'
 import { accountFinding, configuredFindings, fileFindings, type Finding } from './checks.ts'
 import type { Config, LoadedConfig } from './config.ts'
+import { RegistryError } from './registry/index.ts'
 import { diskUse, type Database, type DiskUse } from './storage/index.ts'
 
 export interface RunningServerParts {
   readonly config: Config
   /** Where the configuration comes from; absent when it was given whole. */
   readonly loaded: LoadedConfig | undefined
-  readonly broker: Pick<Broker, 'counters' | 'sendCommand'>
+  readonly broker: Pick<Broker, 'counters' | 'publish' | 'sendCommand'>
+  readonly tails: TopicTails
   readonly history: History
   readonly database: Pick<Database, 'writer'>
   readonly accounts: { list(): readonly unknown[] }
   /** PEM, chain first; undefined without TLS. */
   readonly certificate: () => string | Buffer | undefined
+  /** Reads it again. @returns false when it cannot be used and the one before stays; undefined without TLS. */
+  readonly reloadCertificate: () => Promise<boolean> | undefined
 }
 
 /** A store has some hundred files: they are not looked at for every page that is opened. */
@@ -43,6 +47,13 @@ export function runningServer(parts: RunningServerParts): RunningServer {
       }
     },
     historyOf: (span) => history.of(span),
+    publish: (message) => broker.publish(message),
+    tails: parts.tails,
+    async reloadCertificate() {
+      if ((await parts.reloadCertificate()) !== false) return certificateOf(certificate())
+      const message = 'The certificate cannot be used, and the one before stays: do its files belong together?'
+      throw new RegistryError('ERR_CONFLICT', message)
+    },
     settings: () => Array.from(loaded?.sources ?? [], ([path, origin]) => settingOf(path, origin)),
     sendCommand: (deviceId, payload) => broker.sendCommand(deviceId, payload),
   }

@@ -3,8 +3,10 @@ import {
   createAdminHttp,
   createOperator,
   History,
+  HistoryFile,
   listenAdmin,
   mayReach,
+  openTails,
   setupUrl,
   type AdminHttp,
   type Operator,
@@ -20,6 +22,7 @@ import {
   createBroker,
   createWebSocketDoor,
   openTcpHandles,
+  openTlsHandles,
   type Broker,
   listenTcp,
   listenTls,
@@ -30,7 +33,7 @@ import { CertificateFiles } from './certificate-files.ts'
 import { expiryOf } from './certificate-expiry.ts'
 import { formatListenAddress, isLoopback, type Config, type LoadedConfig } from './config.ts'
 import { countRegistrations, metricsPages, StoreWrites } from './metrics/index.ts'
-import { openStore, type OpenStoreParts } from './open-store.ts'
+import { openStore, retainedOf, type OpenStoreParts } from './open-store.ts'
 import {
   createAdmissionWebhook,
   createRegistrationApp,
@@ -42,7 +45,7 @@ import {
 } from './registration/index.ts'
 import { Signal, type Accounts, type Log } from './registry/index.ts'
 import { runningServer } from './running-server.ts'
-import type { Database } from './storage/index.ts'
+import { writeFileDurably, type Database } from './storage/index.ts'
 import { Backups } from './upkeep/index.ts'
 
 export interface ServerParts extends OpenStoreParts {
@@ -119,8 +122,10 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const registrationEnded = new Signal<RegistrationResult>(reportFault)
     const registrations = countRegistrations(registrationEnded)
     const stats = (): Stats => statsOf(broker, registrations)
-    const history = new History(() => totalsOf(stats()))
-    closing.add(async () => history.stop())
+    const historyFile = new HistoryFile({ folder: config.data, write: writeFileDurably, log })
+    const earlier = await historyFile.read()
+    const history = new History(() => totalsOf(stats()), { earlier, keep: (steps) => historyFile.write(steps) })
+    closing.add(() => history.stop())
 
     const backups = await Backups.open(database, parts.version)
     const operatorChanged = new Signal<OperatorChange>(reportFault)
@@ -129,6 +134,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       { name: 'store', ...storeHealth(database) },
       { name: 'listeners', ok: !closing.begun },
     ]
+    const tails = openTails((filter, heard) => broker.listen(filter, heard))
     const operatorParts: OperatorParts = {
       registry,
       presence: (deviceId) => broker.presenceOf(deviceId),
@@ -137,6 +143,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
       readiness,
       adminUrls: urls,
       changed: operatorChanged,
+      retained: retainedOf(database, (topics) => broker.forgetRetained(topics)),
       server: runningServer({
         config,
         loaded: parts.loaded,
@@ -144,7 +151,9 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
         history,
         database,
         accounts: registry.accounts,
+        tails,
         certificate: () => certificate?.current.cert,
+        reloadCertificate: () => certificate?.reload(),
       }),
     }
     const operator = createOperator(operatorParts)
@@ -161,17 +170,27 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     const { listen } = config
     const { mqtt, mqtts, http, https } = listen
     const handles = await openTcpHandles()
+    const tlsHandles = tls && (await openTlsHandles(handles))
     if (mqtt !== undefined) {
       listeners.set('mqtt', await listenTcp({ address: mqtt, admission, accept, acceptBytes, handles, log }))
     }
     if (mqtts !== undefined && tls !== undefined) {
-      const listener = await listenTls({ address: mqtts, tls, admission, accept, log, handshakeFailed })
+      const listener = await listenTls({
+        address: mqtts,
+        tls,
+        admission,
+        accept,
+        acceptBytes,
+        tlsHandles,
+        log,
+        handshakeFailed,
+      })
       certificate?.onChange((renewed) => listener.setCertificate(renewed))
       listeners.set('mqtts', listener)
     }
 
     const maxMessageBytes = config.mqtt.maxPacketBytes
-    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles })
+    const webSockets = createWebSocketDoor({ admission, acceptBytes, log, maxMessageBytes, handles, tlsHandles })
     const metrics = metricsPages({
       access: config.metrics.access,
       storeWrites,
@@ -235,6 +254,7 @@ export async function startServer(config: Config, parts: ServerParts): Promise<S
     closing.add(async () => certificate?.close())
     closing.add(async () => {
       adminHttp.close()
+      tails.close()
       for (const listener of listeners.values()) listener.stopAccepting()
       admission.close()
     })

@@ -1,158 +1,35 @@
+import { readCsvRecords, tagsOf, type RowReader, type RowShape, type RowTag } from './csv-rows.ts'
+
+export { CSV_OPTIONS, type FileProblem } from './csv-rows.ts'
+
 /** One line of a file that becomes the allow-list. What the values may be is the registry's to say. */
 export interface AllowListRow {
   readonly line: number
   readonly manufacturerId: string
-  readonly tags: { key: string; value: string }[]
+  readonly tags: RowTag[]
   readonly note: string
 }
 
-export interface FileProblem {
-  readonly line: number
-  readonly problem: string
-}
-
-export interface AllowListReader {
-  /** @returns when more rows may come. */
-  rows(rows: readonly AllowListRow[]): Promise<void>
-  problem(problem: FileProblem): void
-}
+export type AllowListReader = RowReader<AllowListRow>
 
 /** Rows in one request, and in one page of an answer. */
 export const MAX_ROWS_PER_PAGE = 1000
-/** Each request is a write that has to reach the disk; with the longest of IDs, notes and tags it is cut by bytes. */
-const BYTES_AT_ONCE = 768 * 1024
-/** More than an ID, a note and the tags of a row; a line without an end must not fill the memory. */
-const MAX_ROW_BYTES = 16 * 1024
 
 const COLUMNS = ['manufacturerId', 'tags', 'note'] as const
 
-type Column = (typeof COLUMNS)[number]
+const SHAPE: RowShape<(typeof COLUMNS)[number], AllowListRow> = {
+  columns: COLUMNS,
+  required: 'manufacturerId',
+  atOnce: MAX_ROWS_PER_PAGE,
+  rowOf(field, line) {
+    const tags = tagsOf(field('tags'))
+    if (typeof tags === 'string') return tags
+    return { line, manufacturerId: field('manufacturerId'), tags, note: field('note') }
+  },
+}
 
-/** How csv-parse is to read such a file, at the command line and in the browser (RFC 4180; BOM and CRLF are fine). */
-export const CSV_OPTIONS = {
-  bom: true,
-  info: true,
-  relax_column_count: true,
-  skip_empty_lines: true,
-  max_record_size: MAX_ROW_BYTES,
-} as const
-
-/**
- * Reads what csv-parse makes of a file with {@link CSV_OPTIONS}. The first record names the columns: `manufacturerId`, and
- * perhaps `tags` (`key=value;key=value`) and `note`. In any order; others are an error, as a misspelt one would be lost in
- * silence.
- *
- * @throws what is no fault of the file.
- */
-export async function readAllowListRecords(
+/** The columns: `manufacturerId`, and perhaps `tags` (`key=value;key=value`) and `note`. */
+export const readAllowListRecords = (
   records: AsyncIterable<unknown> | Iterable<unknown>,
   reader: AllowListReader,
-): Promise<void> {
-  try {
-    await readRecords(records, reader)
-  } catch (error) {
-    if (error instanceof HeaderProblem) return reader.problem({ line: error.line, problem: error.message })
-    const problem = csvProblem(error)
-    if (problem === undefined) throw error
-    reader.problem(problem)
-  }
-}
-
-/** What the columns mean is not known, so nothing after it is worth reading. */
-class HeaderProblem extends Error {
-  override readonly name = 'HeaderProblem'
-  readonly line: number
-
-  constructor(line: number, message: string) {
-    super(message)
-    this.line = line
-  }
-}
-
-async function readRecords(
-  records: AsyncIterable<unknown> | Iterable<unknown>,
-  reader: AllowListReader,
-): Promise<void> {
-  let columns: readonly Column[] | undefined
-  let chunk: AllowListRow[] = []
-  let bytes = 0
-  for await (const item of records) {
-    const { fields, line } = recordOf(item)
-    if (columns === undefined) {
-      const header = headerOf(fields)
-      if (typeof header === 'string') throw new HeaderProblem(line, header)
-      columns = header
-      continue
-    }
-    const row = rowOf(fields, columns, line)
-    if (typeof row === 'string') {
-      reader.problem({ line, problem: row })
-      continue
-    }
-    chunk.push(row)
-    bytes += JSON.stringify(row).length * 3
-    if (chunk.length >= MAX_ROWS_PER_PAGE || bytes >= BYTES_AT_ONCE) {
-      await reader.rows(chunk)
-      chunk = []
-      bytes = 0
-    }
-  }
-  if (columns === undefined) reader.problem({ line: 1, problem: 'the file is empty; its first row names the columns' })
-  if (chunk.length > 0) await reader.rows(chunk)
-}
-
-/** What csv-parse gives for each record with `info: true`. */
-function recordOf(item: unknown): { fields: readonly string[]; line: number } {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const { record, info } = item as { record: string[]; info: { lines: number } }
-  return { fields: record, line: info.lines }
-}
-
-/** @returns the columns, or what is wrong with them. */
-function headerOf(fields: readonly string[]): readonly Column[] | string {
-  const columns: Column[] = []
-  for (const field of fields) {
-    const name = field.trim()
-    const column = COLUMNS.find((one) => one.toLowerCase() === name.toLowerCase().replaceAll(/[ _-]/g, ''))
-    if (column === undefined) {
-      return `the first row names a column ${JSON.stringify(name)}; there are ${COLUMNS.join(', ')}`
-    }
-    if (columns.includes(column)) return `the first row names the column ${column} twice`
-    columns.push(column)
-  }
-  return columns.includes('manufacturerId') ? columns : 'the first row must name a column manufacturerId'
-}
-
-/** @returns the row, or what is wrong with it. */
-function rowOf(fields: readonly string[], columns: readonly Column[], line: number): AllowListRow | string {
-  if (fields.length !== columns.length) {
-    return `it has ${fields.length} columns; the first row names ${columns.length}`
-  }
-  const field = (column: Column): string => fields[columns.indexOf(column)] ?? ''
-  const tags = tagsOf(field('tags'))
-  if (typeof tags === 'string') return tags
-  return { line, manufacturerId: field('manufacturerId'), tags, note: field('note') }
-}
-
-function tagsOf(text: string): AllowListRow['tags'] | string {
-  const pairs = text.split(';').filter((pair) => pair.trim() !== '')
-  const bad = pairs.find((pair) => !pair.includes('='))
-  if (bad !== undefined) return `the tag ${JSON.stringify(bad)} is not of the form key=value`
-  return pairs.map((pair) => {
-    const at = pair.indexOf('=')
-    return { key: pair.slice(0, at).trim(), value: pair.slice(at + 1).trim() }
-  })
-}
-
-/** @returns undefined when it is no error of csv-parse, whose builds each have a class of their own. */
-function csvProblem(error: unknown): FileProblem | undefined {
-  const { code, message, lines }: { code?: unknown; message?: unknown; lines?: unknown } = Object(error)
-  if (typeof code !== 'string' || !code.startsWith('CSV_')) return undefined
-  return { line: Number(lines ?? 0), problem: `${csvText(code, String(message))}; the rest was not read` }
-}
-
-function csvText(code: string, message: string): string {
-  if (code === 'CSV_MAX_RECORD_SIZE') return `a row is longer than ${MAX_ROW_BYTES} bytes`
-  if (code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote is opened and never closed'
-  return message
-}
+): Promise<void> => readCsvRecords(records, SHAPE, reader)

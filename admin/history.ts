@@ -22,48 +22,94 @@ export interface HistoryColumns {
   readonly refused: readonly number[]
 }
 
-const SAMPLE_MS = 10_000
-/** An hour of every sample. */
-const SHORT_LENGTH = 360
-/** A day of every thirtieth. */
-const LONG_EVERY = 30
-const LONG_LENGTH = 288
-
-interface Sample extends Totals {
+/** One interval. */
+export interface Step {
+  /** When it ended, in seconds since 1970. */
   readonly at: number
+  /** At its end. */
+  readonly connected: number
+  /** A second. */
+  readonly messagesIn: number
+  readonly messagesOut: number
+  /** In it. */
+  readonly registrations: number
+  readonly refused: number
 }
 
-/** What the server did of late, in memory: 650 samples at most. It begins with the start. */
+/** In the order in which they were counted. */
+export type Steps = Readonly<Record<Span, readonly Step[]>>
+
+export interface HistoryOptions {
+  /** What an earlier process has counted. */
+  readonly earlier?: Steps | undefined
+  /** Keeps them for the next one. */
+  readonly keep?: (steps: Steps) => Promise<void>
+  /** In milliseconds since 1970; may be set. */
+  readonly now?: () => number
+  /** In milliseconds since some time; goes evenly. */
+  readonly elapsed?: () => number
+}
+
+const SAMPLE_MS = 10_000
+/** Times are whole seconds. */
+const SHORTEST_MS = 1000
+/** A day of every thirtieth. */
+const LONG_EVERY = 30
+const LENGTHS = { '1h': 360, '24h': 288 } as const
+const SECONDS = { '1h': 3600, '24h': 86_400 } as const
+
+interface Sample extends Totals {
+  readonly elapsed: number
+}
+
+/**
+ * What the server did of late, in memory: 650 steps at most. Between those of two processes there is a gap. A clock that is
+ * set removes nothing: what is no time of the last hour or day is not shown until it is one.
+ */
 export class History {
   readonly #read: () => Totals
+  readonly #keep: (steps: Steps) => Promise<void>
   readonly #now: () => number
-  readonly #spans: Readonly<Record<Span, Sample[]>>
+  readonly #elapsed: () => number
+  readonly #steps: Readonly<Record<Span, Step[]>>
+  readonly #last: Record<Span, Sample>
   readonly #timer: NodeJS.Timeout
   #taken = 0
 
-  constructor(read: () => Totals, now: () => number = Date.now) {
+  constructor(read: () => Totals, options: HistoryOptions = {}) {
     this.#read = read
-    this.#now = now
+    this.#keep = options.keep ?? (async () => {})
+    this.#now = options.now ?? Date.now
+    this.#elapsed = options.elapsed ?? (() => performance.now())
+    this.#steps = { '1h': [...(options.earlier?.['1h'] ?? [])], '24h': [...(options.earlier?.['24h'] ?? [])] }
     const first = this.#sample()
-    this.#spans = { '1h': [first], '24h': [first] }
-    this.#timer = setInterval(() => this.take(), SAMPLE_MS).unref()
+    this.#last = { '1h': first, '24h': first }
+    this.#timer = setInterval(() => void this.take(), SAMPLE_MS).unref()
   }
 
-  stop(): void {
+  /** What was counted since the last steps becomes shorter ones. A process that ran for a moment leaves none. */
+  async stop(): Promise<void> {
     clearInterval(this.#timer)
+    if (this.#taken === 0) return
+    const sample = this.#sample()
+    for (const span of ['1h', '24h'] as const) {
+      if (sample.elapsed - this.#last[span].elapsed >= SHORTEST_MS) this.#add(span, sample)
+    }
+    await this.#keep(this.#steps)
   }
 
-  take(): void {
+  async take(): Promise<void> {
     const sample = this.#sample()
     this.#taken += 1
-    keep(this.#spans['1h'], sample, SHORT_LENGTH)
-    if (this.#taken % LONG_EVERY === 0) keep(this.#spans['24h'], sample, LONG_LENGTH)
+    this.#add('1h', sample)
+    if (this.#taken % LONG_EVERY !== 0) return
+    this.#add('24h', sample)
+    await this.#keep(this.#steps)
   }
 
   of(span: Span): HistoryColumns {
-    const samples = this.#spans[span]
-    const steps = samples.slice(1).map((sample, index) => stepBetween(samples[index]!, sample))
-    const column = (name: keyof Sample): number[] => steps.map((step) => step[name])
+    const steps = this.#shown(span)
+    const column = (name: keyof Step): number[] => steps.map((step) => step[name])
     return {
       times: column('at'),
       connected: column('connected'),
@@ -74,30 +120,49 @@ export class History {
     }
   }
 
-  /** In the last 24 hours, or since the start when that was later. */
+  /** In the last 24 hours, as far as they were counted. */
   registrationsOfDay(): { readonly accepted: number; readonly refused: number } {
+    const steps = this.#shown('24h')
     const now = this.#read()
-    const [first = now] = this.#spans['24h']
-    return { accepted: now.registrations - first.registrations, refused: now.refused - first.refused }
+    const since = (name: 'registrations' | 'refused'): number =>
+      steps.reduce((sum, step) => sum + step[name], now[name] - this.#last['24h'][name])
+    return { accepted: since('registrations'), refused: since('refused') }
   }
 
   #sample(): Sample {
-    return { ...this.#read(), at: this.#now() }
+    return { ...this.#read(), elapsed: this.#elapsed() }
+  }
+
+  #add(span: Span, sample: Sample): void {
+    const steps = this.#steps[span]
+    steps.push({ ...stepBetween(this.#last[span], sample), at: this.#seconds() })
+    if (steps.length > LENGTHS[span]) steps.shift()
+    this.#last[span] = sample
+  }
+
+  #seconds(): number {
+    return Math.round(this.#now() / 1000)
+  }
+
+  /** The oldest first. Of a time that a clock which was set back has shown twice, what was counted the second time. */
+  #shown(span: Span): Step[] {
+    const now = this.#seconds()
+    const shown: Step[] = []
+    let before = now + 1
+    for (const step of this.#steps[span].toReversed()) {
+      if (step.at >= before || step.at <= now - SECONDS[span]) continue
+      shown.push(step)
+      before = step.at
+    }
+    return shown.toReversed()
   }
 }
 
-/** One more than is shown: what is shown lies between two. */
-function keep(samples: Sample[], sample: Sample, length: number): void {
-  samples.push(sample)
-  if (samples.length > length + 1) samples.shift()
-}
-
-function stepBetween(before: Sample, sample: Sample): Sample {
-  const seconds = Math.max((sample.at - before.at) / 1000, 0.001)
+function stepBetween(before: Sample, sample: Sample): Omit<Step, 'at'> {
+  const seconds = (sample.elapsed - before.elapsed) / 1000
   const rate = (name: 'messagesIn' | 'messagesOut'): number =>
     Math.round(((sample[name] - before[name]) / seconds) * 100) / 100
   return {
-    at: Math.round(sample.at / 1000),
     connected: sample.connected,
     messagesIn: rate('messagesIn'),
     messagesOut: rate('messagesOut'),

@@ -6,9 +6,14 @@ export {
   type AllowListRow,
   type FileProblem,
 } from './allow-list-rows.ts'
+export { readDeviceRecords, type DeviceFileRow } from './device-rows.ts'
+export type { RowReader } from './csv-rows.ts'
 export * from './operations/index.ts'
 export { MAX_ITEMS_PER_PAGE, wholeList } from './whole-list.ts'
-export { History, type Totals } from './history.ts'
+export { openTails } from './topic-tails.ts'
+export type { MessageText } from './message-text.ts'
+export { History, type Steps, type Totals } from './history.ts'
+export { HISTORY_FILE, HistoryFile } from './history-file.ts'
 export { createOperator } from './operator.ts'
 export * from './admin-error.ts'
 export { operatorOverHttp } from './http-client.ts'

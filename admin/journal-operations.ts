@@ -1,4 +1,4 @@
-import { RegistryError, type JournalCaller, type Journal } from '../registry/index.ts'
+import { RegistryError, type JournalCaller, type Registry } from '../registry/index.ts'
 import type { Caller, Operation } from './operations/index.ts'
 
 /** As all that comes from outside. */
@@ -9,24 +9,35 @@ const MAX_TARGET_CHARACTERS = 256
  * nothing, and is no news.
  */
 export async function journalled(
-  journal: Pick<Journal, 'recordNow'>,
-  asked: { name: string; operation: Operation; target: string; detail?: string; caller: Caller },
+  { journal, bulkActions }: Pick<Registry, 'bulkActions' | 'journal'>,
+  asked: { name: string; operation: Operation; request: unknown; target: string; caller: Caller },
   call: () => Promise<unknown>,
 ): Promise<unknown> {
-  const { name, operation, caller } = asked
+  const { name, operation, request, caller } = asked
   const { role, route, isStep = false } = operation
   if (role === 'viewer' || route.method === 'GET' || isStep) return await call()
   const target = asked.target === '' ? undefined : asked.target.slice(0, MAX_TARGET_CHARACTERS)
-  const { detail } = asked
-  const facts = { kind: 'operation', caller: callerOf(caller), operation: name, target, detail } as const
+  const detail = operation.detail?.(request).slice(0, MAX_TARGET_CHARACTERS)
+  const facts = {
+    kind: 'operation',
+    result: 'done',
+    caller: callerOf(caller),
+    operation: name,
+    target,
+    detail,
+  } as const
   try {
     const answer = await call()
-    await journal.recordNow({ ...facts, result: 'done' })
+    if (operation.page === undefined) await journal.recordNow({ ...facts, count: operation.count?.(answer) })
+    else {
+      const page = operation.page(request, answer)
+      if (page !== undefined) await bulkActions.done(facts, page)
+    }
     return answer
   } catch (error) {
     const code = error instanceof RegistryError ? error.code : 'ERR_INTERNAL'
     const result = error instanceof RegistryError ? 'refused' : 'failed'
-    await journal.recordNow({ ...facts, result, code })
+    await bulkActions.stopped({ ...facts, result, code })
     throw error
   }
 }

@@ -41,9 +41,8 @@ export async function callOperation(
 ): Promise<unknown> {
   const operation = operationNamed(name)
   const target = targetOf(operation, request)
-  const detail = operation.detail?.(request)
-  const asked = { name, operation, target, caller, ...(detail === undefined ? {} : { detail }) }
-  const answer = await journalled(parts.registry.journal, asked, () => operation.call(parts, request, caller))
+  const asked = { name, operation, request, target, caller }
+  const answer = await journalled(parts.registry, asked, () => operation.call(parts, request, caller))
   if (operation.role !== 'viewer') parts.changed?.emit({ operation: name, target, by: caller })
   return answer
 }

@@ -2,14 +2,16 @@ import {
   Signal,
   type Attempts,
   type CommandSent,
+  type DeviceMessage,
   type DevicePresence,
   type Log,
+  type MessageReach,
   type Principal,
   type Registry,
 } from '../registry/index.ts'
 import { createAedes } from './aedes.ts'
 import { NodeStream } from './byte-stream.ts'
-import type { Connack } from './aedes-internals.d.ts'
+import type { Connack, Deliver } from './aedes-internals.d.ts'
 import { LimitExceeded, ProtocolError } from './codec/index.ts'
 import { Connection } from './connection.ts'
 import { BrokerContext, type BrokerCounters } from './context.ts'
@@ -28,6 +30,7 @@ import {
   type PersistenceOptions,
 } from './persistence/index.ts'
 import { Presences } from './presence.ts'
+import { checkTopicName, publishMessage } from './publish-message.ts'
 import { publishWill } from './publish-will.ts'
 import { attemptRefusalOf, LoginRefused, loginRefusalOf, ReturnCode } from './return-codes.ts'
 import { Router } from './router.ts'
@@ -80,6 +83,12 @@ export interface Broker {
   watch(clientId: string, watcher: Watcher): () => void
   /** @throws {RegistryError} `ERR_INPUT_INVALID` when it is longer than a packet may be. */
   sendCommand(deviceId: string, payload: Buffer): Promise<CommandSent>
+  /** Publishes as the broker itself. @throws {RegistryError} `ERR_INPUT_INVALID` for what no client could publish either. */
+  publish(message: DeviceMessage & { readonly qos: 0 | 1 | 2 }): Promise<MessageReach>
+  /** Calls `heard` with every message that matches. @returns a function that ends it. */
+  listen(filter: string, heard: (message: DeviceMessage) => void): () => void
+  /** Forgets retained messages, by their topics. */
+  forgetRetained(topics: readonly string[]): Promise<void>
   counters(): Readonly<BrokerCounters>
   /** What is kept for clients that are away. */
   kept(): PersistenceCounters & { readonly expiredSessions: number }
@@ -288,6 +297,16 @@ export async function createBroker(parts: BrokerParts): Promise<Broker> {
         payload,
         isHeld: earlyCommands.hasRoomFor(aedes.clients[deviceId]),
       }),
+    publish: async (message) => {
+      checkTopicName(message.topic, context.limits)
+      return await publishMessage(context, message)
+    },
+    listen: (filter, heard) => {
+      const listener: Deliver = (packet) => heard(packet)
+      router.on(filter, listener)
+      return () => void router.removeListener(filter, listener)
+    },
+    forgetRetained: (topics) => persistence.forgetRetained(topics),
     counters: () => context.counters,
     kept: () => ({ ...persistence.counters(), expiredSessions: expiring.ended }),
     close: () => (closing ??= close()),

@@ -348,7 +348,7 @@ export class Connection implements AedesClient, Receiver, Recipient, Drained, St
 
   /** [MQTT-3.1.2-6] */
   #forgetSession(session: Session): void {
-    const filters = [...session.subscriptions.keys()]
+    const filters = Array.from(session.subscriptions, ([filter]) => filter)
     this.context.router.drop(session)
     if (filters.length > 0) this.broker.emit('unsubscribe', filters, this)
   }

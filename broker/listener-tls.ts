@@ -1,12 +1,22 @@
 import type net from 'node:net'
 import tls from 'node:tls'
 import { handshakeFailure, type HandshakeFailure, type Log, type Signal } from '../registry/index.ts'
-import type { Accept, Ticket } from './peer.ts'
+import type { Accept, AcceptBytes, Ticket } from './peer.ts'
+import type { TlsHandles } from './tls-stream.ts'
 
 /** PEM: the certificate with its chain, and its private key. */
 export interface TlsCredentials {
   readonly cert: Buffer | string
   readonly key: Buffer | string
+}
+
+/** Who gets a connection once its handshake is done. */
+export interface AfterHandshake {
+  readonly accept: Accept
+  /** Gets it in the place of `accept` where TLS can be had without the streams of a `TLSSocket`. */
+  readonly acceptBytes?: AcceptBytes
+  /** How it can be; undefined where it cannot. */
+  readonly tlsHandles?: TlsHandles | undefined
 }
 
 /**
@@ -15,13 +25,18 @@ export interface TlsCredentials {
  */
 export class Handshakes {
   readonly #server: tls.Server
-  readonly #accept: Accept
+  readonly #after: AfterHandshake
   readonly #log: Log
   /** Where a handshake under way leads to, by the one thing the socket under it and the one over it both know. */
   readonly #underWay = new Map<string, (secure: tls.TLSSocket) => void>()
 
-  constructor(credentials: TlsCredentials, accept: Accept, log: Log, handshakeFailed?: Signal<HandshakeFailure>) {
-    this.#accept = accept
+  constructor(
+    credentials: TlsCredentials,
+    after: AfterHandshake,
+    log: Log,
+    handshakeFailed?: Signal<HandshakeFailure>,
+  ) {
+    this.#after = after
     this.#log = log
     this.#server = tls.createServer(secureOptions(credentials))
     this.#server.on('secureConnection', (secure) => this.#finish(secure))
@@ -39,9 +54,13 @@ export class Handshakes {
 
   begin(socket: net.Socket, address: string, ticket: Ticket): void {
     const key = endpointOf(socket)
+    const { accept, acceptBytes, tlsHandles } = this.#after
     this.#underWay.set(key, (secure) => {
       secure.pause()
-      this.#accept(secure, { address, transport: 'tls', ticket })
+      const peer = { address, transport: 'tls', ticket } as const
+      const stream = acceptBytes && tlsHandles?.takeFrom(secure)
+      if (stream === undefined) accept(secure, peer)
+      else acceptBytes?.(stream, peer)
     })
     socket.once('close', () => this.#underWay.delete(key))
     this.#server.emit('connection', socket)

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { plainAddress, type Admission } from './admission.ts'
 import { listenError, type ListenerName } from './listener-errors.ts'
-import { Handshakes, type TlsCredentials } from './listener-tls.ts'
+import { Handshakes, type AfterHandshake, type TlsCredentials } from './listener-tls.ts'
 import type { HandshakeFailure, Log, Signal } from '../registry/index.ts'
 import type { Accept, AcceptBytes, Ticket } from './peer.ts'
 import { TcpStream, type TcpHandles } from './tcp-stream.ts'
@@ -17,21 +17,24 @@ export interface ListenAddress {
   readonly port: number
 }
 
-export interface ListenTcpOptions {
+export interface ListenOptions {
   readonly address: ListenAddress
   readonly admission: Admission
+  readonly log: Log
+  /** Off only for a writer that does not gather its packets: Nagle then gathers them. @defaultValue true */
+  readonly noDelay?: boolean
+}
+
+export interface ListenTcpOptions extends ListenOptions {
   /** Gets each connection that was let in, paused: nothing is read until it calls `resume()` or `read()`. */
   readonly accept: Accept
   /** Gets them in its place where TCP can be had without a socket around it. */
   readonly acceptBytes?: AcceptBytes
   /** How it can be; undefined where it cannot. */
   readonly handles?: TcpHandles | undefined
-  readonly log: Log
-  /** Off only for a writer that does not gather its packets: Nagle then gathers them. @defaultValue true */
-  readonly noDelay?: boolean
 }
 
-export interface ListenTlsOptions extends ListenTcpOptions {
+export interface ListenTlsOptions extends ListenOptions, AfterHandshake {
   readonly tls: TlsCredentials
   readonly handshakeFailed?: Signal<HandshakeFailure>
 }
@@ -68,7 +71,7 @@ export async function listenTcp(options: ListenTcpOptions): Promise<Listener> {
 
 /** As `listenTcp`. @throws {Error} also when the certificate or its key cannot be used. */
 export async function listenTls(options: ListenTlsOptions): Promise<TlsListener> {
-  const handshakes = new Handshakes(options.tls, options.accept, options.log, options.handshakeFailed)
+  const handshakes = new Handshakes(options.tls, options, options.log, options.handshakeFailed)
   const { listener } = await listen('mqtts', options, (socket, address, ticket) =>
     handshakes.begin(socket, address, ticket),
   )
@@ -96,7 +99,7 @@ interface Listening {
 
 async function listen(
   name: ListenerName,
-  { address: { host, port }, admission, log, noDelay = true }: ListenTcpOptions,
+  { address: { host, port }, admission, log, noDelay = true }: ListenOptions,
   open: Open<net.Socket>,
 ): Promise<Listening> {
   const visitors = new Set<Visitor>()

@@ -56,7 +56,12 @@ export class Router {
 
   /** A session of before, with what it has subscribed to. */
   restore(session: Session): void {
-    for (const [filter, { qos }] of session.subscriptions) this.#add(filter, { session, qos, listener: undefined })
+    let entry: Entry | undefined
+    session.subscriptions.forEach(({ qos }, filter) => {
+      // The same for all of one QoS: what tells them apart is where they stand.
+      if (entry?.qos !== qos) entry = { session, qos, listener: undefined }
+      this.#add(filter, entry)
+    })
   }
 
   /** @returns whether there was such a subscription. */
@@ -69,7 +74,7 @@ export class Router {
 
   /** The session is over. */
   drop(session: Session): void {
-    for (const filter of session.subscriptions.keys()) this.unsubscribe(session, filter)
+    for (const [filter] of session.subscriptions) this.unsubscribe(session, filter)
   }
 
   match(topic: string): Match {

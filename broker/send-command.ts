@@ -1,8 +1,6 @@
-import { RegistryError, type CommandSent } from '../registry/index.ts'
+import type { CommandSent } from '../registry/index.ts'
 import type { BrokerContext } from './context.ts'
-
-/** Fixed header, length of the topic, packet identifier. Source: MQTT 3.1.1 §3.3. */
-const OTHER_BYTES = 9
+import { publishMessage } from './publish-message.ts'
 
 /**
  * Publishes to one device as the broker itself. Resolves when those who are away have it on disk.
@@ -11,26 +9,18 @@ const OTHER_BYTES = 9
  * @throws {RegistryError} `ERR_INPUT_INVALID`.
  */
 export async function sendCommand(
-  { broker, router, limits }: BrokerContext,
+  context: BrokerContext,
   { deviceId, topic, payload, isHeld }: { deviceId: string; topic: string; payload: Buffer; isHeld: boolean },
 ): Promise<CommandSent> {
-  const { maxPacketBytes } = limits
-  if (payload.length + Buffer.byteLength(topic) + OTHER_BYTES > maxPacketBytes) {
-    throw new RegistryError('ERR_INPUT_INVALID', `A command must fit into a packet of ${maxPacketBytes} bytes.`)
-  }
-  const { sessions, kept } = router.match(topic)
-  const connected = sessions.filter(({ connection }) => connection !== undefined)
-  const away = kept.filter(({ clientId }) => !connected.some((session) => session.clientId === clientId))
-  const isFor = ({ clientId }: { readonly clientId: string }): boolean => clientId === deviceId
-  const hasIt = isHeld || connected.some(isFor)
-  await new Promise<void>((resolve, reject) => {
-    const message = { topic, payload, qos: 1, retain: false } as const
-    broker.publish(message, null, (error) => (error ? reject(error) : resolve()))
-  })
+  const { sessions, kept } = context.router.match(topic)
+  const own = sessions.find(({ clientId }) => clientId === deviceId)
+  const hasIt = isHeld || own?.connection !== undefined
+  const waits = kept.some(({ clientId }) => clientId === deviceId)
+  const { sent, queued } = await publishMessage(context, { topic, payload, qos: 1, retain: false })
   return {
     topic,
-    sent: connected.length + (isHeld ? 1 : 0),
-    queued: away.length,
-    device: hasIt ? 'sent' : away.some(isFor) ? 'queued' : 'unheard',
+    sent: sent + (isHeld ? 1 : 0),
+    queued,
+    device: hasIt ? 'sent' : waits ? 'queued' : 'unheard',
   }
 }

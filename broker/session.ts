@@ -1,6 +1,7 @@
 import type { PublishPacket, Qos } from './aedes-internals.d.ts'
 import type { Frame } from './router.ts'
 import { termsOf } from './persistence/stored-session.ts'
+import { SmallMap, type ReadonlySmallMap } from './small-map.ts'
 
 /** The connection of a session, as far as the router needs it. */
 export interface Receiver {
@@ -14,42 +15,31 @@ export interface Granted {
   readonly qos: Qos
 }
 
-/** Many devices only publish. */
-const NONE: ReadonlyMap<string, Granted> = new Map()
-
 /** What one client ID has subscribed to. A session that is not clean outlives its connection [MQTT-3.1.2-4]. */
 export class Session {
   readonly clientId: string
   readonly clean: boolean
-  #subscriptions: ReadonlyMap<string, Granted>
-  /** The same, from when it was changed first. */
-  #changed: Map<string, Granted> | undefined
+  readonly #subscriptions: SmallMap<Granted>
   connection: Receiver | undefined
 
   /** @param subscriptions - what it had when it was kept. */
-  constructor(clientId: string, clean: boolean, subscriptions = NONE) {
+  constructor(clientId: string, clean: boolean, subscriptions = new SmallMap<Granted>()) {
     this.clientId = clientId
     this.clean = clean
     this.#subscriptions = subscriptions
   }
 
   /** By topic filter. */
-  get subscriptions(): ReadonlyMap<string, Granted> {
+  get subscriptions(): ReadonlySmallMap<Granted> {
     return this.#subscriptions
   }
 
   /** For the router alone, which keeps its table in step. */
   subscribed(filter: string, qos: Qos): void {
-    this.#changeable().set(filter, termsOf({ qos }))
+    this.#subscriptions.set(filter, termsOf({ qos }))
   }
 
   unsubscribed(filter: string): void {
-    this.#changeable().delete(filter)
-  }
-
-  #changeable(): Map<string, Granted> {
-    this.#changed ??= new Map(this.#subscriptions)
-    this.#subscriptions = this.#changed
-    return this.#changed
+    this.#subscriptions.delete(filter)
   }
 }

@@ -1,4 +1,5 @@
 import type { TcpStream } from './tcp-stream.ts'
+import type { TlsStream } from './tls-stream.ts'
 
 /**
  * What we use of the handles under node:net: no public API, though it has had this shape since Node 12. Whether it has it
@@ -29,13 +30,13 @@ export interface TcpHandle {
 export interface WriteRequest {
   oncomplete: (this: WriteRequest, status: number) => void
   /** Ours: whose, and what must not be collected before it was written. */
-  stream: TcpStream
+  stream: TcpStream | TlsStream
   bytes: Buffer | undefined
 }
 
 export interface ShutdownRequest {
   oncomplete: (this: ShutdownRequest, status: number) => void
-  stream: TcpStream
+  stream: TcpStream | TlsStream
 }
 
 export interface StreamWrap {

@@ -11,25 +11,26 @@ import type {
   TcpWrap,
   WriteRequest,
 } from './tcp-internals.d.ts'
+import type { TlsHandle } from './tls-internals.d.ts'
 
 const READ_BYTES = 65_536
 
 /** libuv's name for it, and its number on every system. */
-const EOF = -4095
+export const EOF = -4095
 
 /** How long the trial at the start may take. */
-const TRIAL_MS = 1_000
+export const TRIAL_MS = 1_000
 
 /** What Node keeps under node:net, as far as it still has the shape that we know. */
 export class TcpHandles {
   /** One for all connections: what was read is handled before anything else is read. */
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
-  readonly #wrap: StreamWrap
+  readonly wrap: StreamWrap
   /** Node leaves a request alone when the kernel takes everything at once, so the next write can have it. */
   #spare: WriteRequest
 
   constructor(wrap: StreamWrap) {
-    this.#wrap = wrap
+    this.wrap = wrap
     this.#spare = new wrap.WriteWrap()
     const { streamBaseState, kReadBytesOrError } = wrap
     this.wasRead = function () {
@@ -66,10 +67,14 @@ export class TcpHandles {
 
   /** @returns 0 when the kernel has taken all of it, 1 when `wasWritten` will be called, or the number of an error. */
   write(handle: TcpHandle, bytes: Buffer): number {
-    const { streamBaseState, kLastWriteWasAsync, WriteWrap } = this.#wrap
+    const { streamBaseState, kLastWriteWasAsync, WriteWrap } = this.wrap
     const request = this.#spare
     const status = handle.writeBuffer(request, bytes)
-    if (status !== 0) return status
+    if (status !== 0) {
+      // Not known whether it was left alone.
+      this.#spare = new WriteWrap()
+      return status
+    }
     if (streamBaseState[kLastWriteWasAsync] === 0) return 0
     this.#spare = new WriteWrap()
     request.stream = handle.stream
@@ -79,8 +84,8 @@ export class TcpHandles {
   }
 
   /** Once all that was written has left, `wasShutDown` is called. @returns whether it will be. */
-  shutdown(handle: TcpHandle): boolean {
-    const request = new this.#wrap.ShutdownWrap()
+  shutdown(handle: TcpHandle | TlsHandle): boolean {
+    const request = new this.wrap.ShutdownWrap()
     request.stream = handle.stream
     request.oncomplete = wasShutDown
     return handle.shutdown(request) === 0
@@ -95,10 +100,15 @@ function wasShutDown(this: ShutdownRequest): void {
   this.stream.destroy()
 }
 
-/** Bytes that a stream has read and nobody has heard of. */
-function unreadOf(stream: Duplex): Buffer | undefined {
-  const unread: unknown = stream.read()
-  return unread instanceof Buffer ? unread : undefined
+/** Bytes that a stream has read and nobody has heard of. Since Node 26 one `read()` gives one chunk of them. */
+export function unreadOf(stream: Duplex): Buffer | undefined {
+  const unread: Buffer[] = []
+  for (;;) {
+    const chunk: unknown = stream.read()
+    if (!(chunk instanceof Buffer)) break
+    unread.push(chunk)
+  }
+  return unread.length > 1 ? Buffer.concat(unread) : unread[0]
 }
 
 type CloseListener = (this: TcpStream) => void
@@ -278,7 +288,7 @@ export async function openTcpHandles(): Promise<TcpHandles | undefined> {
   }
 }
 
-function bindingOf(name: string): unknown {
+export function bindingOf(name: string): unknown {
   const binding: unknown = Reflect.get(process, 'binding')
   return typeof binding === 'function' ? Reflect.apply(binding, process, [name]) : undefined
 }

@@ -1,5 +1,5 @@
 import { firstOf, forEach, withOne, withoutOne, type OneOrMore } from './one-or-more.ts'
-import { changeLevel, makeLevel, TopicLevel } from './topic-level.ts'
+import { changeLevel, TopicLevel } from './topic-level.ts'
 
 type Level<T extends object> = TopicLevel<OneOrMore<T>>
 
@@ -17,7 +17,7 @@ export class TopicTree<T extends object> {
       this.#exact.set(filter, withOne(this.#exact.get(filter), entry))
       return
     }
-    const level = makeLevel(this.#root, filter)
+    const level = this.#root.make(filter)
     level.value = withOne(level.value, entry)
   }
 

@@ -7,6 +7,7 @@ import { NodeStream, type ByteStream } from './byte-stream.ts'
 import type { Log } from '../registry/index.ts'
 import type { AcceptBytes, Ticket, Transport } from './peer.ts'
 import type { TcpHandles } from './tcp-stream.ts'
+import type { TlsHandles } from './tls-stream.ts'
 import { CLOSE_CODE, FrameWriter } from './websocket-frames.ts'
 import { WebSocketStream } from './websocket-stream.ts'
 
@@ -25,8 +26,10 @@ export interface WebSocketDoorOptions {
   readonly maxMessageBytes: number
   /** What a connection may send before a whole CONNECT has been read, pings and empty frames included. @defaultValue 65_536 */
   readonly maxBytesBeforeConnect?: number
-  /** To have TCP without the socket around it; TLS has it as ever. */
+  /** To have TCP without the socket around it. */
   readonly handles?: TcpHandles | undefined
+  /** And TLS. */
+  readonly tlsHandles?: TlsHandles | undefined
 }
 
 /** MQTT over WebSocket, on an HTTP listener that belongs to somebody else. */
@@ -112,14 +115,14 @@ class Door implements WebSocketDoor {
   }
 
   #streamOver(socket: Duplex, head: Buffer): WebSocketStream {
-    const { handles, maxMessageBytes, maxBytesBeforeConnect = 65_536 } = this.#options
+    const { handles, tlsHandles, maxMessageBytes, maxBytesBeforeConnect = 65_536 } = this.#options
     if (socket instanceof Socket) {
       // The deadlines of HTTP are over, and packets are gathered by whoever writes.
       socket.setTimeout(0)
       socket.setNoDelay()
     }
     if (head.length > 0) socket.unshift(head)
-    const carrier: ByteStream = handles?.takeFrom(socket) ?? new NodeStream(socket)
+    const carrier: ByteStream = handles?.takeFrom(socket) ?? tlsHandles?.takeFrom(socket) ?? new NodeStream(socket)
     return new WebSocketStream(carrier, {
       frames: this.#frames,
       maxMessageBytes,

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import { type AccountSummary, wholeList } from '../admin/index.ts'
 import { ROLES, type Role } from '../registry/index.ts'
-import { CliError, ExitCode, usageError } from './failure.ts'
+import { usageError } from './failure.ts'
 import { examples } from './help.ts'
 import { printable } from './output.ts'
 import { readSecret } from './secret-input.ts'
@@ -60,10 +60,15 @@ export function addAdminCommands(program: Command, run: Run): void {
       run(command, (session) => removeAccount(session, name)),
     )
 
-  admin
-    .command('setup-url')
-    .description('make a code that is good for one account with the role admin, and print where to enter it')
-    .action((_options: unknown, command: Command) => run(command, makeSetupCode))
+  for (const [parent, name] of [
+    [admin, 'setup-url'],
+    [program, 'setup'],
+  ] as const) {
+    parent
+      .command(name)
+      .description('make a code that is good for one account with the role admin, and print where to enter it')
+      .action((_options: unknown, command: Command) => run(command, makeSetupCode))
+  }
 }
 
 interface PasswordOptions {
@@ -87,7 +92,7 @@ async function createAccount(session: Session, name: string, { role, passwordFil
 }
 
 const readPassword = (session: Session, file: string | undefined): Promise<string> =>
-  readSecret(session.context, '--password-file', file, 'Password (at least 12 characters)')
+  readSecret(session, '--password-file', file, 'Password (at least 12 characters)')
 
 async function listAccounts(session: Session): Promise<void> {
   const accounts = await session.withOperator((operator) =>
@@ -127,13 +132,8 @@ async function removeAccount(session: Session, name: string): Promise<void> {
 }
 
 async function makeSetupCode(session: Session): Promise<void> {
-  const { config } = session.loadConfig()
-  const operator = await session.connect(config)
-  if (operator === undefined) {
-    throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
-      hint: 'The code is good at a running server. Without one: mooring admin create NAME',
-    })
-  }
+  const hint = 'The code is good at a running server. Without one: mooring admin create NAME'
+  const operator = await session.needServer(hint)
   const answer = await operator.createSetupCode()
   session.output.answer(answer, () => [`setup code  ${answer.code}`, ...answer.urls].join('\n'))
   session.output.note(`Good for one account, until ${answer.expiresAt}. The code before is void.`)

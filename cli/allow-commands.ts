@@ -1,19 +1,15 @@
 import type { Command } from 'commander'
-import { resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
-import { MAX_ROWS_PER_PAGE, type AllowListRow, type FileProblem, type Operator } from '../admin/index.ts'
-import { readAllowListFile, tagsText } from './allow-list-file.ts'
-import { CliError, ExitCode, usageError } from './failure.ts'
+import { MAX_ROWS_PER_PAGE, readAllowListRecords } from '../admin/index.ts'
+import { usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
-import { systemCode } from '../storage/index.ts'
-import { fields, printable, type Output } from './output.ts'
+import { fileRefused, readRows, tagsText } from './import-file.ts'
+import { fields, printable } from './output.ts'
 import { parseLimitOf } from './parse-limit.ts'
 import { parseTag } from './tags.ts'
 import type { Run, Session } from './session.ts'
 
 const DEFAULT_PAGE = 100
-/** A file of another kind has a problem in every row; nobody reads them all. */
-const PROBLEMS_SHOWN = 100
 
 export function addAllowCommands(program: Command, run: Run): void {
   const allow = program
@@ -109,35 +105,27 @@ async function listAllowed(session: Session, { missing, arrived, limit, after }:
   if (page.next !== undefined) output.note(`There may be more: --after ${printable(page.next)}`)
 }
 
-async function importFile(session: Session, file: string, dryRun: boolean): Promise<number> {
+async function importFile(session: Session, file: string, dryRun: boolean): Promise<void> {
   const { output } = session
   const { problems, count, change } = await session.withOperator(async (operator) => {
     const { import: id } = await operator.beginAllowListImport()
+    const request = { import: id }
     let isCommitted = false
     try {
-      const read = await stage(operator, id, { file, path: resolve(session.context.cwd, file) }, output)
+      const read = await readRows(session, file, readAllowListRecords, async (rows) => {
+        const answer = await operator.addAllowListRows({ ...request, rows: [...rows] })
+        return answer.problems
+      })
       if (read.problems.length > 0) return { ...read, change: undefined }
-      const request = { import: id }
       if (dryRun) return { ...read, change: await operator.compareAllowListImport(request) }
       const committed = await operator.commitAllowListImport(request)
       isCommitted = true
       return { ...read, change: committed }
     } finally {
-      output.progress('')
-      if (!isCommitted) await operator.abandonAllowListImport({ import: id }).catch(() => {})
+      if (!isCommitted) await operator.abandonAllowListImport(request).catch(() => {})
     }
   })
-  if (change === undefined) {
-    output.answer({ problems: problems.slice(0, PROBLEMS_SHOWN), applied: false }, () => '')
-    for (const { line, problem } of problems.slice(0, PROBLEMS_SHOWN))
-      output.note(`${file}:${line}: ${printable(problem)}`)
-    if (problems.length > PROBLEMS_SHOWN) output.note(`and ${problems.length - PROBLEMS_SHOWN} more`)
-    throw new CliError(
-      ExitCode.failure,
-      'ERR_IMPORT_REFUSED',
-      `${file} has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}; nothing was changed`,
-    )
-  }
+  if (change === undefined) throw fileRefused(output, file, problems)
   output.answer({ ...change, applied: !dryRun }, () =>
     fields([
       ['rows', String(count)],
@@ -148,44 +136,10 @@ async function importFile(session: Session, file: string, dryRun: boolean): Prom
       ['applied', dryRun ? 'no (--dry-run)' : 'yes'],
     ]),
   )
-  return ExitCode.ok
 }
 
 const exampleText = (names: readonly string[], count: number): string =>
   count === 0 ? '' : `  (${names.join(', ')}${count > names.length ? ', …' : ''})`
-
-async function stage(
-  operator: Operator,
-  id: number,
-  { file, path }: { file: string; path: string },
-  output: Output,
-): Promise<{ problems: readonly FileProblem[]; count: number }> {
-  const problems: FileProblem[] = []
-  let count = 0
-  try {
-    await readAllowListFile(path, {
-      rows: async (rows) => {
-        const answer = await operator.addAllowListRows({ import: id, rows: rows.map(requestOf) })
-        problems.push(...answer.problems)
-        count += rows.length
-        output.progress(`${count} rows read, ${problems.length} problems`)
-      },
-      problem: (problem) => problems.push(problem),
-    })
-  } catch (error) {
-    const code = systemCode(error)
-    if (code === undefined) throw error
-    throw usageError(`${file} cannot be read: ${code}`)
-  }
-  return { problems: problems.toSorted((a, b) => a.line - b.line), count }
-}
-
-const requestOf = ({ line, manufacturerId, tags, note }: AllowListRow) => ({
-  line,
-  manufacturerId,
-  tags: [...tags],
-  note,
-})
 
 async function exportList(session: Session): Promise<void> {
   const { output } = session

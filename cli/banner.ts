@@ -54,12 +54,7 @@ export function banner(facts: BannerFacts): string {
       return [[`  ${name}`, `${formatListenAddress(address).padEnd(20)} ${reach}`] as const]
     }),
     ...(addresses.mqtts === undefined && addresses.https === undefined
-      ? [
-          [
-            '  tls',
-            'off                  MOORING_TLS_CERT and MOORING_TLS_KEY, then --listen mqtts=0.0.0.0:8883',
-          ] as const,
-        ]
+      ? [['  tls', 'off                  mooring cert self-signed, or mooring cert import CERTIFICATE KEY'] as const]
       : []),
     ...setupLines(setup),
   ])

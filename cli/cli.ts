@@ -2,7 +2,7 @@ import { CommanderError, type Command } from 'commander'
 import type { ConfigOptions } from './config-options.ts'
 import type { CliContext } from './context.ts'
 import { ExitCode, reportFailure } from './failure.ts'
-import { Output } from './output.ts'
+import { Output, type Tone } from './output.ts'
 import { outputFormatOf } from './output-options.ts'
 import { buildProgram } from './program.ts'
 import { Session } from './session.ts'
@@ -16,7 +16,6 @@ import { Session } from './session.ts'
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   const format = outputFormatOf(argv)
   const json = format === 'json' || format === 'jsonl'
-  const output = new Output(context, format)
   let asked = ''
   let exitCode: number = ExitCode.ok
   const { version, stdout, stderr } = context
@@ -27,7 +26,8 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     stderr,
     run: async (command, work) => {
       asked = wordsOf(command)
-      exitCode = (await work(new Session(context, output, command.optsWithGlobals<ConfigOptions>()))) ?? ExitCode.ok
+      const options = command.optsWithGlobals<ConfigOptions & Tone>()
+      exitCode = (await work(new Session(context, new Output(context, format, options), options))) ?? ExitCode.ok
     },
   })
   try {
@@ -35,6 +35,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     return exitCode
   } catch (error) {
     if (isHelp(error)) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+    const output = new Output(context, format, program.opts<Tone>())
     return reportFailure(error, asked === '' ? wordsAsked(program, argv) : asked, { output, json, stderr })
   }
 }

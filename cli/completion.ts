@@ -4,7 +4,7 @@ import { connectOperator, type Operator } from '../admin/index.ts'
 import { examples } from './help.ts'
 import { Session, type Run } from './session.ts'
 
-const SHELLS = ['bash', 'zsh', 'fish'] as const
+const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const
 
 /** Somebody waits with a finger on the key. */
 const PATIENCE = { connectMs: 300, answerMs: 1000 }
@@ -41,6 +41,7 @@ export function addCompletionCommands(program: Command, run: Run): void {
         'source <(mooring completion bash)',
         'mooring completion zsh > "${fpath[1]}/_mooring"',
         'mooring completion fish > ~/.config/fish/completions/mooring.fish',
+        'mooring completion powershell | Out-String | Invoke-Expression',
       ),
     )
     .action((shell: string, _options: unknown, command: Command) =>

@@ -13,6 +13,8 @@ export interface ConfigOptions {
   /** A server elsewhere, and what is shown to it. */
   readonly server?: string
   readonly apiTokenFile?: string
+  /** False: nobody may be asked. */
+  readonly input?: boolean
   /** Every setting that has a flag of its own, under the name that commander gives it. */
   readonly [attribute: string]: unknown
 }

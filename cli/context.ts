@@ -24,6 +24,9 @@ export interface CliContext {
   readonly stderr: { write(text: string): unknown }
   /** Asks a person who sits at a terminal; undefined when nobody does. */
   askSecret?(question: string): Promise<string | undefined>
+  /** The same for what may be seen. */
+  ask?(question: string): Promise<string | undefined>
+  readonly stdinIsTTY: boolean
   readonly stdoutIsTTY: boolean
   readonly stderrIsTTY: boolean
   readonly env: NodeJS.ProcessEnv

@@ -10,6 +10,7 @@ import { stateOf } from '../registry/index.ts'
 import { accessRows, addAccessCommand } from './device-access.ts'
 import { changeSelected, changeTarget, NOT_BOTH } from './device-changes.ts'
 import { addSelectionOptions, selectionOf, type SelectionOptions } from './device-selection.ts'
+import { addImportCommands } from './device-import.ts'
 import { durationOf, parseSeconds } from './durations.ts'
 import { usageError } from './failure.ts'
 import { collect, examples } from './help.ts'
@@ -68,10 +69,13 @@ export function addDeviceCommands(program: Command, run: Run): void {
       run(command, (session) => createDevice(session, id, options)),
     )
 
+  addImportCommands(device, run)
+
   const simple = (kind: SimpleKind, description: string, ...lines: string[]): void => {
-    bulkCommand(device, kind, description, lines).action(
-      (id: string | undefined, options: ChangeOptions, command: Command) =>
-        run(command, (session) => change(session, id, options, { kind })),
+    const changing = bulkCommand(device, kind, description, lines)
+    if (kind === 'disable') changing.alias('revoke')
+    changing.action((id: string | undefined, options: ChangeOptions, command: Command) =>
+      run(command, (session) => change(session, id, options, { kind })),
     )
   }
   simple(

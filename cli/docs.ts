@@ -24,7 +24,9 @@ export async function cliDocs(): Promise<string> {
 
 A command that needs the store asks the running server through \`admin.sock\` in the data folder, and opens the store itself when no server runs; the answer is the same. Whoever may open that file is the operator: it has mode 0600 in a folder of mode 0700.
 
-Data goes to standard output, talk to standard error. With \`-o json\`, or \`--json\`, the data is one JSON document on one line; with \`-o jsonl\` it is a line for each row of a list, with \`-o csv\` a table for a spreadsheet. With the first two an error is \`{"error":{"code":…,"message":…,"hint":…}}\`. Colours appear on a terminal only, and never with \`NO_COLOR\`.
+Data goes to standard output, talk to standard error. With \`-o json\`, or \`--json\`, the data is one JSON document on one line; with \`-o jsonl\` it is a line for each row of a list, with \`-o csv\` a table for a spreadsheet. With the first two an error is \`{"error":{"code":…,"message":…,"hint":…}}\`. Colours appear on a terminal only, and never with \`NO_COLOR\` or \`--no-color\`. \`--quiet\` leaves the data and errors; with \`--no-input\` nothing is asked at a terminal, and what would be is an error that names the option which answers it.
+
+Some words are not those of other programs: \`journal\` (or \`audit\`) is what happened; \`key\` gives software of yours access over MQTT, \`signing-key\` signs registration tokens, whose public keys are at \`/.well-known/jwks.json\`; a device is shut out with \`device disable\` (or \`revoke\`) and let in with \`approval approve\`; \`--server\` is the address of a server elsewhere, as \`--url\` is the one that is written into a token. \`--yes\` belongs to the commands that cannot be taken back. The socket lies in the data folder.
 
 ${helpOf(program)}
 ## Exit codes

@@ -63,6 +63,7 @@ export function reportFailure(
   const label = parts.output.styledError('red', 'error:')
   for (const message of messages) parts.stderr.write(`${label} ${indented(printableLines(message))}\n`)
   if (hint !== undefined) parts.stderr.write(`       ${indented(printableLines(hint))}\n`)
+  if (code === 'ERR_FAILED' && error instanceof Error) parts.output.detail(printableLines(error.stack ?? ''))
   return exitCode
 }
 

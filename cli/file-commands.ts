@@ -7,7 +7,7 @@ export function addFileCommands(program: Command, run: Run): void {
   program
     .command('files')
     .argument('[name]', 'the one to print')
-    .description('list the files that the program carries with it, or print one: dashboard, alerts, licences')
+    .description('list the files that the program carries with it, or print one: dashboard, alerts, firmware, licences')
     .addHelpText('after', examples('mooring files', 'mooring files grafana.json > mooring-dashboard.json'))
     .action((name: string | undefined, _options: unknown, command: Command) =>
       run(command, (session) => showFiles(session, name)),

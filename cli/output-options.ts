@@ -13,6 +13,15 @@ export function addOutputOptions(program: Command): Command {
         'output',
       ),
     )
+    .option('-q, --quiet', 'print answers and errors, and nothing beside them')
+    .addOption(
+      new Option(
+        '-v, --verbose',
+        'tell on stderr who was asked and how long it took; of a fault where it happened',
+      ).conflicts('quiet'),
+    )
+    .option('--no-color', 'no colours on a terminal either (NO_COLOR)')
+    .option('--no-input', 'ask nothing at the terminal: fail, and say which option answers it')
 }
 
 /**

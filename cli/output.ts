@@ -11,6 +11,13 @@ export interface Streams {
   readonly env: NodeJS.ProcessEnv
 }
 
+/** How much is said, and how. */
+export interface Tone {
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+  readonly color?: boolean
+}
+
 type Style = Parameters<typeof styleText>[0]
 
 /** Whether to colour is decided here, for the stream that is written to. */
@@ -25,10 +32,21 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
 export class Output {
   readonly #streams: Streams
   readonly #format: OutputFormat
+  readonly #tone: Tone
 
-  constructor(streams: Streams, format: OutputFormat) {
+  constructor(streams: Streams, format: OutputFormat, tone: Tone = {}) {
     this.#streams = streams
     this.#format = format
+    this.#tone = tone
+  }
+
+  /** Not a program: what is printed is a table, or text. */
+  get isForPeople(): boolean {
+    return this.#format === 'table'
+  }
+
+  get isVerbose(): boolean {
+    return this.#tone.verbose === true
   }
 
   /** The answer of a command: `data` for a program, the text of `human` for a person. */
@@ -68,12 +86,23 @@ export class Output {
 
   /** Something a person should know; one JSON document says all of it itself. */
   note(text: string): void {
+    if (this.#tone.quiet !== true) this.problem(text)
+  }
+
+  /** The same, where it says what is wrong: whoever wants quiet wants that too. */
+  problem(text: string): void {
     if (this.#format !== 'json') this.#streams.stderr.write(withNewline(this.styledError('dim', text)))
+  }
+
+  /** How something was done, for whoever wants to see that. */
+  detail(text: string): void {
+    if (this.isVerbose) this.note(text)
   }
 
   /** Takes the place of the last such line, on a terminal; a file would only fill with them. The last one is empty. */
   progress(text: string): void {
-    if (this.#format !== 'json' && this.#streams.stderrIsTTY) this.#streams.stderr.write(`\r\u001b[K${text}`)
+    if (this.#format === 'json' || this.#tone.quiet === true) return
+    if (this.#streams.stderrIsTTY) this.#streams.stderr.write(`\r\u001b[K${text}`)
   }
 
   styled(style: Style, text: string): string {
@@ -97,7 +126,7 @@ export class Output {
 
   // https://no-color.org: set and not empty.
   #colours(isTTY: boolean): boolean {
-    return isTTY && (this.#streams.env['NO_COLOR'] ?? '') === ''
+    return isTTY && this.#tone.color !== false && (this.#streams.env['NO_COLOR'] ?? '') === ''
   }
 }
 

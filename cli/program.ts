@@ -15,6 +15,7 @@ export const GROUPS: readonly (readonly [words: readonly string[], load: () => P
   [['signing-key', 'signing-keys'], async () => (await import('./signing-key-commands.ts')).addSigningKeyCommands],
   [['key', 'keys'], async () => (await import('./key-commands.ts')).addKeyCommands],
   [['device', 'devices'], async () => (await import('./device-commands.ts')).addDeviceCommands],
+  [['topic', 'topics'], async () => (await import('./topic-commands.ts')).addTopicCommands],
   [['journal', 'audit'], async () => (await import('./journal-commands.ts')).addJournalCommands],
   [['explain'], async () => (await import('./explain-command.ts')).addExplainCommand],
   [['allow'], async () => (await import('./allow-commands.ts')).addAllowCommands],
@@ -22,13 +23,14 @@ export const GROUPS: readonly (readonly [words: readonly string[], load: () => P
   [['recipe', 'recipes'], async () => (await import('./recipe-commands.ts')).addRecipeCommands],
   [['backup'], async () => (await import('./backup-commands.ts')).addBackupCommands],
   [['store'], async () => (await import('./store-commands.ts')).addStoreCommands],
-  [['admin', 'admins'], async () => (await import('./admin-commands.ts')).addAdminCommands],
+  [['admin', 'admins', 'setup'], async () => (await import('./admin-commands.ts')).addAdminCommands],
   [['apitoken', 'apitokens'], async () => (await import('./api-token-commands.ts')).addApiTokenCommands],
   [['config'], async () => (await import('./config-commands.ts')).addConfigCommands],
   [['cert', 'certs'], async () => (await import('./certificate-commands.ts')).addCertificateCommands],
   [['doctor'], async () => (await import('./doctor.ts')).addDoctorCommand],
   [['completion'], async () => (await import('./completion.ts')).addCompletionCommands],
   [['upgrade-check'], async () => (await import('./upgrade-check.ts')).addUpgradeCheck],
+  [['firmware'], async () => (await import('./firmware-commands.ts')).addFirmwareCommands],
   [['files'], async () => (await import('./file-commands.ts')).addFileCommands],
 ]
 

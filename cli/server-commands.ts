@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { Operator, ServerStatus } from '../admin/index.ts'
 import { configurationDocs } from '../config.ts'
 import { addConfigOptions } from './config-options.ts'
-import { CliError, ExitCode } from './failure.ts'
+import { ExitCode } from './failure.ts'
 import { examples } from './help.ts'
 import { fields } from './output.ts'
 import type { Run, Session } from './session.ts'
@@ -94,14 +94,8 @@ async function showStatus(session: Session): Promise<void> {
   session.output.answer(status, () => describeStatus(status))
 }
 
-async function runningServer(session: Session, command: string): Promise<Operator> {
-  const { config } = session.loadConfig()
-  const operator = await session.connect(config)
-  if (operator !== undefined) return operator
-  throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, {
-    hint: `Start it with: mooring serve. With another data folder: mooring ${command} --data DIR`,
-  })
-}
+const runningServer = (session: Session, command: string): Promise<Operator> =>
+  session.needServer(`Start it with: mooring serve. With another data folder: mooring ${command} --data DIR`)
 
 async function showHealth(session: Session): Promise<number> {
   const health = await (await runningServer(session, 'health')).health()

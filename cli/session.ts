@@ -6,8 +6,8 @@ import { Secret } from '../registry/index.ts'
 import { StorageError } from '../storage/index.ts'
 import { flagsOf, type ConfigOptions } from './config-options.ts'
 import type { CliContext, LocalStore } from './context.ts'
-import { usageError } from './failure.ts'
-import type { Output } from './output.ts'
+import { CliError, ExitCode, usageError } from './failure.ts'
+import { printable, type Output } from './output.ts'
 import { secretOfFile } from './secret-input.ts'
 
 /** A server that starts holds the store before it listens on its socket; another command holds it for a moment. */
@@ -26,6 +26,23 @@ export class Session {
     this.#options = options
   }
 
+  /**
+   * Whether to go on with what cannot be taken back: `--yes`, or whoever sits at the terminal says so.
+   *
+   * @throws {CliError} when nobody can be asked.
+   */
+  async confirm(question: string, yes: boolean): Promise<boolean> {
+    if (yes) return true
+    const answer = this.mayAsk ? await this.context.ask?.(`${question} [y/N]`) : undefined
+    if (answer === undefined) throw usageError(question, 'Nobody can be asked here. Add --yes to do it.')
+    return /^y(?:es)?$/i.test(answer.trim())
+  }
+
+  /** Whether a person may be asked. */
+  get mayAsk(): boolean {
+    return this.#options.input !== false
+  }
+
   /** A server elsewhere, when one was named. */
   get server(): string | undefined {
     return this.#options.server
@@ -40,6 +57,13 @@ export class Session {
     return loadConfig({ flags: flagsOf(this.#options), configFile, env, cwd })
   }
 
+  /** The configuration for a command that makes the certificate which it names. */
+  configBeforeCertificate(): Config {
+    const { env, cwd } = this.context
+    const flags = flagsOf(this.#options)
+    return loadConfig({ flags, configFile: this.#options.config, env, cwd, needsCertificate: false }).config
+  }
+
   /**
    * Asks the server that holds the data folder, or opens the store when none does; the answer is the same.
    *
@@ -49,14 +73,31 @@ export class Session {
     work: (operator: Operator, facts: { config: Config; running: boolean }) => Promise<T>,
   ): Promise<T> {
     const { config } = this.loadConfig()
+    const begun = performance.now()
     const remote = await this.connect(config)
-    if (remote !== undefined) return await work(remote, { config, running: true })
-    const store = await this.#openLocal(config)
+    const store = remote === undefined ? await this.#openLocal(config) : { operator: remote, running: true }
+    const { operator, running } = store
     try {
-      return await work(store.operator, { config, running: store.running })
+      return await work(operator, { config, running })
     } finally {
-      await store.close()
+      if ('close' in store) await store.close()
+      const whom = running
+        ? (this.server ?? `the server that holds ${config.data}`)
+        : `the store in ${config.data}, opened here`
+      this.output.detail(`asked ${printable(whom)}: ${Math.round(performance.now() - begun)} ms`)
     }
+  }
+
+  /**
+   * The running server, for what no store can answer.
+   *
+   * @param hint - what to do when none runs.
+   */
+  async needServer(hint: string): Promise<Operator> {
+    const { config } = this.loadConfig()
+    const operator = await this.connect(config)
+    if (operator !== undefined) return operator
+    throw new CliError(ExitCode.unreachable, 'ERR_SERVER_UNREACHABLE', `no server holds ${config.data}`, { hint })
   }
 
   /** The server that is meant: the one that was named, or the one that holds the data folder; undefined when none does. */

@@ -42,6 +42,17 @@ export function describeTimes({ iat, nbf, exp }: Readonly<Record<string, unknown
   ])
 }
 
+/** Why a text cannot be a registration token that says where to register; undefined when it can. Nothing of it is believed. */
+export function tokenProblem(text: string): string | undefined {
+  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return 'this is not a JWT'
+  try {
+    const { url } = decoded(text.split('.')[1], 'payload')
+    return typeof url === 'string' ? undefined : 'it does not say where to register (url)'
+  } catch (error) {
+    return error instanceof Error ? error.message : 'it cannot be read'
+  }
+}
+
 /** `NumericDate` as ISO 8601. Source: RFC 7519 §2. */
 function readable(seconds: unknown): string | undefined {
   if (typeof seconds !== 'number') return undefined

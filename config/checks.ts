@@ -9,14 +9,14 @@ export interface Origins {
   refused(path: string): boolean
   /** `file:line:column: listen.mqtts: ` and the like. */
   place(path: string): string
+  /** Whether a certificate that is named must be there. */
+  readonly needsCertificate: boolean
 }
 
 /** What settings must be to each other, and files to the settings that name them. */
 export function checkTogether(config: Config, origins: Origins): { problems: string[]; warnings: string[] } {
-  const files = [
-    ...fileProblems('tls.cert', config.tls.cert, origins),
-    ...fileProblems('tls.key', config.tls.key, origins),
-  ]
+  const { cert, key } = origins.needsCertificate ? config.tls : {}
+  const files = [...fileProblems('tls.cert', cert, origins), ...fileProblems('tls.key', key, origins)]
   return {
     problems: [
       ...missingTls(config, origins),

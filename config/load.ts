@@ -16,6 +16,8 @@ export interface ConfigSources {
   readonly configFile?: string | undefined
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
+  /** Whether a certificate that is named must be there. @defaultValue true; false for what puts one there */
+  readonly needsCertificate?: boolean
 }
 
 export interface Origin {
@@ -65,6 +67,7 @@ export function load(from: ConfigSources): LoadedConfig {
   const together = checkTogether(config, {
     refused: (path) => refused.has(path),
     place: (path) => `${winners.get(path)?.where ?? 'default'}: ${path}: `,
+    needsCertificate: from.needsCertificate ?? true,
   })
 
   const problems = [

@@ -84,10 +84,10 @@ export const fileSchema = z.strictObject({
         'What a device is told when the webhook cannot be asked: to come again, no, or yes.',
       ).prefault('retry'),
       preparedSecrets: count(
-        'Access secrets that are made and hashed ahead while nothing else is to be done, so that so many registrations in a row wait for no hash; half a kilobyte of memory each. 0: none.',
+        'Access secrets that are made and hashed ahead while nothing else is to be done, so that so many registrations in a row wait for no hash; 160 bytes of memory each. 0: none.',
         MOST_PREPARED_SECRETS,
         0,
-      ).prefault(4096),
+      ).prefault(16_384),
     })
     .prefault({})
     .meta({ description: 'How devices register.' }),

@@ -14,6 +14,10 @@ const PACKAGED: Readonly<Record<string, string>> = {
   'package.json': 'package.json',
   'grafana.json': 'packaging/grafana.json',
   'prometheus-alerts.yml': 'packaging/prometheus-alerts.yml',
+  'firmware-sample/node/index.js': 'firmware-sample/node/index.js',
+  'firmware-sample/node/package.json': 'firmware-sample/node/package.json',
+  'firmware-sample/c/device.c': 'firmware-sample/c/device.c',
+  'firmware-sample/c/Makefile': 'firmware-sample/c/Makefile',
   LICENSE: 'LICENSE',
   // Written by the build: from source the licences lie beside the code of their packages.
   'THIRD-PARTY-NOTICES': 'dist/THIRD-PARTY-NOTICES',

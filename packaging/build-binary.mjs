@@ -49,16 +49,9 @@ mkdirSync(work, { recursive: true })
 // The list of packaged files and the page of the manual come out of the compiled program.
 run('npm', ['run', '--silent', 'build'], { cwd: root })
 /** What of others Vite puts into the page; admin/ui imports nothing else. */
-const OF_PAGE = [
-  '@preact/signals',
-  '@preact/signals-core',
-  'csv-parse',
-  'preact',
-  'preact-iso',
-  'swagger-ui-dist',
-  'uplot',
-  'uqr',
-].map((name) => `node_modules/${name}`)
+const OF_PAGE = ['@preact/signals', '@preact/signals-core', 'preact', 'swagger-ui-dist', 'uplot', 'uqr'].map(
+  (name) => `node_modules/${name}`,
+)
 const { packages, parts } = await bundle(work)
 const carried = [...new Set([...packages, ...OF_PAGE])].toSorted((one, other) => (one < other ? -1 : 1))
 for (const arch of archs) await build(arch)

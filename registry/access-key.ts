@@ -1,6 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { DeviceId } from './device.ts'
 import type { KeyFilter } from './key-filter.ts'
+import { randomText } from './random-text.ts'
 import { Secret } from './secret.ts'
 
 /** What the operator's own software may do. Each entry is a topic filter; `deny` wins. */
@@ -69,4 +70,4 @@ export interface ServiceCredentials {
 export const mintAccessKey = (): string => randomUUID()
 
 /** 256 random bits as 64 hexadecimal characters, the longest that docs/contract.md §1 allows. */
-export const mintAccessSecret = (): Secret => new Secret(randomBytes(32).toString('hex'))
+export const mintAccessSecret = (): Secret => new Secret(randomText(32, 'hex'))

@@ -1,9 +1,10 @@
 import { argon2id, hash, verify } from 'argon2'
-import { randomBytes } from 'node:crypto'
 import { mintAccessSecret, type AccessKey } from './access-key.ts'
 import type { HashGate } from './hash-gate.ts'
+import { standBack } from './hash-threads.ts'
 import { PreparedSecrets, surroundingsOf, type HashedSecret, type Surroundings } from './prepared-secrets.ts'
 import type { Principal } from './principal.ts'
+import { randomSalt } from './random-text.ts'
 import type { Secret } from './secret.ts'
 import { VerifiedSecrets } from './verified-secrets.ts'
 
@@ -21,6 +22,9 @@ const SALT_BYTES = 16
 
 export const REMEMBERED_SECRETS = 100_000
 
+/** A start has better things to do, and the threads of V8 then work as hard as those that hash. */
+const STAND_BACK_AFTER_MS = 1_000
+
 /** Hashes access secrets and checks them. argon2 is reached through this file alone. */
 export class Credentials {
   readonly #gate: HashGate
@@ -29,6 +33,7 @@ export class Credentials {
   readonly #unknownKeyHash: Promise<string>
   readonly #prepared: PreparedSecrets | undefined
   #nobodysHash: Promise<string> | undefined
+  #standBackTimer: NodeJS.Timeout | undefined
 
   /** @param preparedSecrets - how many are made ahead, while nothing else is to be done. */
   constructor(
@@ -54,8 +59,15 @@ export class Credentials {
     return this.#prepared?.size ?? 0
   }
 
+  /** From a second on, hashes let the event loop go first. @param threads - of the pool. */
+  letOthersGoFirst(threads: number): void {
+    const find = (): Promise<number> => standBack(threads, () => hashed(mintAccessSecret()))
+    this.#standBackTimer = setTimeout(() => void find(), STAND_BACK_AFTER_MS).unref()
+  }
+
   /** Forgets the secrets that were made ahead. */
   close(): void {
+    clearTimeout(this.#standBackTimer)
     this.#prepared?.close()
   }
 
@@ -139,5 +151,5 @@ export class Credentials {
 
 async function hashed(secret: Secret): Promise<HashedSecret> {
   // The salt is drawn here: argon2 itself would send for it to the thread pool, at the price of a tenth of this hash.
-  return { secret, hash: await hash(secret.reveal(), { ...GENERATED, salt: randomBytes(SALT_BYTES) }) }
+  return { secret, hash: await hash(secret.reveal(), { ...GENERATED, salt: randomSalt(SALT_BYTES) }) }
 }

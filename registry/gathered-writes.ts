@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Writer, WriteOperation } from '../storage/index.ts'
 
+/** Half a millisecond of answers. */
+const ANSWERED_TOGETHER = 4
+
 interface Gathering {
   readonly operations: WriteOperation[]
   readonly written: Promise<void>
@@ -46,7 +49,7 @@ export class GatheredWrites {
     await this.#writer.write(operations)
   }
 
-  /** One caller goes on in each turn of the event loop: hashes that are done must not wait for all of their answers. */
+  /** A few callers go on in each turn of the event loop: hashes that are done must not wait for all of their answers. */
   #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#answered.push(resolve)
@@ -55,7 +58,7 @@ export class GatheredWrites {
   }
 
   #nextTurn(): void {
-    this.#answered.shift()?.()
+    for (const resolve of this.#answered.splice(0, ANSWERED_TOGETHER)) resolve()
     if (this.#answered.length > 0) setImmediate(() => this.#nextTurn())
   }
 }

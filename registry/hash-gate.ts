@@ -7,9 +7,16 @@ const THREADS_FOR_THE_STORE = 2
 /** libuv's own default. Source: libuv threadpool documentation. */
 export const DEFAULT_POOL_THREADS = 4
 
-/** How many hashes may run at once on a pool of `threads`: one on each core, and never all of the pool. */
+/**
+ * With one hash for each core a core has nothing to do from the end of a hash until the event loop has come to the next:
+ * two cores then were at work two thirds of the time. With two it has, and the loop comes first all the same
+ * (`hash-threads.ts`). A single core is never idle: the loop itself is on it.
+ */
+const HASHES_FOR_EACH_CORE = 2
+
+/** How many hashes may run at once on a pool of `threads`: enough for all cores, and never all of the pool. */
 export const hashesAtOnce = (threads: number, cores: number = availableParallelism()): number =>
-  Math.max(1, Math.min(cores, threads - THREADS_FOR_THE_STORE))
+  Math.max(1, Math.min(cores === 1 ? 1 : cores * HASHES_FOR_EACH_CORE, threads - THREADS_FOR_THE_STORE))
 
 /** Lets a bounded number of hashes run, the others wait their turn, and beyond a bound they are turned away. */
 export class HashGate {

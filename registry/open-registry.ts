@@ -63,6 +63,7 @@ export async function openRegistry(database: RegistryDatabase, options: Registry
       REMEMBERED_SECRETS,
       options.preparedSecrets,
     )
+  credentials.letOthersGoFirst(options.poolThreads)
   const { log } = options
   const throttle = new LoginThrottle()
   await allowList.open()

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Secret } from './secret.ts'
+import { SecretStack } from './secret-stack.ts'
 
 /** An access secret and what is kept of it. */
 export interface HashedSecret {
@@ -22,8 +23,23 @@ export interface Surroundings {
 /** A burst of registrations, or a fleet that returns, pauses for breath; a second without any is none. */
 const CALM_AFTER_MS = 1_000
 
-/** A twentieth of a core; 4,096 are made within a minute or so. */
+/** A start is over, and those who were waiting for it have come. */
+const FIRST_AFTER_MS = 5_000
+
+/** While nothing happens: one behind the other, some hundreds a second. */
+const EVERY_MS_AT_REST = 1
+
+/** While little happens: a twentieth of a core. */
 const EVERY_MS = 12
+
+/**
+ * The last are made slowly in any case. V8 gives the memory of its garbage back while a little of it is made, and neither
+ * when there is much nor when there is none: without them an idle process would keep 35 MB that it does not need.
+ */
+const LAST = 2048
+
+/** The making itself is a tenth or so. */
+const LOAD_AT_REST = 0.25
 
 /** Whoever is busier than this has better things to do. */
 const MOST_LOAD = 0.5
@@ -37,8 +53,10 @@ export class PreparedSecrets {
   readonly #most: number
   readonly #make: () => Promise<HashedSecret> | undefined
   readonly #surroundings: Surroundings
-  #ready: HashedSecret[] = []
+  readonly #ready = new SecretStack()
   #takenAt = -Infinity
+  #load = 1
+  #lookedAt = -Infinity
   /** Whether the next is being made, or when to look is settled. */
   #isUnderWay = false
   #isClosed = false
@@ -51,11 +69,11 @@ export class PreparedSecrets {
     this.#most = most
     this.#make = make
     this.#surroundings = surroundings
-    this.#goOnAfter(CALM_AFTER_MS)
+    this.#goOnAfter(FIRST_AFTER_MS)
   }
 
   get size(): number {
-    return this.#ready.length
+    return this.#ready.size
   }
 
   /** One that nobody else has or will have. */
@@ -70,11 +88,11 @@ export class PreparedSecrets {
   close(): void {
     this.#isClosed = true
     this.#takeBack()
-    this.#ready = []
+    this.#ready.clear()
   }
 
   #goOnAfter(ms: number): void {
-    if (this.#isUnderWay || this.#isClosed || this.#ready.length >= this.#most) return
+    if (this.#isUnderWay || this.#isClosed || this.#ready.size >= this.#most) return
     this.#isUnderWay = true
     this.#takeBack = this.#surroundings.after(ms, () => void this.#goOn())
   }
@@ -84,14 +102,24 @@ export class PreparedSecrets {
     const secret = this.#isCalm() ? await this.#make()?.catch(() => undefined) : undefined
     if (secret !== undefined && !this.#isClosed) this.#ready.push(secret)
     this.#isUnderWay = false
-    this.#goOnAfter(secret === undefined ? CALM_AFTER_MS : EVERY_MS)
+    this.#goOnAfter(secret === undefined ? CALM_AFTER_MS : this.#paceMs())
+  }
+
+  #paceMs(): number {
+    const areMany = this.#most - this.#ready.size > LAST
+    return areMany && this.#load <= LOAD_AT_REST ? EVERY_MS_AT_REST : EVERY_MS
   }
 
   #isCalm(): boolean {
     const surroundings = this.#surroundings
-    // Asked each time: it tells of the time since the last question.
-    if (surroundings.load() > MOST_LOAD) return false
-    return surroundings.quietMs() >= CALM_AFTER_MS && surroundings.now() - this.#takenAt >= CALM_AFTER_MS
+    const now = surroundings.now()
+    // It tells of the time since the last question, and a single message fills a millisecond.
+    if (now - this.#lookedAt >= EVERY_MS) {
+      this.#load = surroundings.load()
+      this.#lookedAt = now
+    }
+    if (this.#load > MOST_LOAD) return false
+    return surroundings.quietMs() >= CALM_AFTER_MS && now - this.#takenAt >= CALM_AFTER_MS
   }
 }
 

@@ -5,9 +5,10 @@ import type { DeviceCredentials } from './access-key.ts'
 import { ChangeQueue } from './change-queue.ts'
 import type { Credentials } from './credentials.ts'
 import type { Device, DeviceId, Tag } from './device.ts'
+import { DeviceImports } from './devices/device-imports.ts'
 import { Devices } from './devices/devices.ts'
 import { invalid } from './errors.ts'
-import type { Attempts, Journal, JournalRoom } from './journal/index.ts'
+import type { Attempts, BulkActions, Journal, JournalRoom } from './journal/index.ts'
 import type { Log } from './log.ts'
 import type { LoginThrottle } from './login-throttle.ts'
 import { Logins } from './logins.ts'
@@ -51,6 +52,8 @@ export class Registry {
   readonly signingKeys: SigningKeys
   /** What happened. */
   readonly journal: Journal
+  /** For what is done a page at a time, and is told of as a whole. */
+  readonly bulkActions: BulkActions
   /** For the doors to tell who came. */
   readonly attempts: Attempts
   /** Why a device, a manufacturer ID or an address cannot get in. */
@@ -59,6 +62,8 @@ export class Registry {
   readonly accounts: Accounts
   /** What an operator does with devices. */
   readonly devices: Devices
+  /** Many devices out of a file. */
+  readonly deviceImports: DeviceImports
   readonly serviceKeys: ServiceKeys
   /** Who may register, beside holding a token. */
   readonly admission: Admission
@@ -89,6 +94,7 @@ export class Registry {
     this.allowList = parts.allowList
     this.approvals = parts.approvals
     this.journal = journal.journal
+    this.bulkActions = journal.bulkActions
     this.attempts = journal.attempts
     this.explain = journal.explain
     this.#closeJournal = journal.close
@@ -108,6 +114,17 @@ export class Registry {
       writtenWithDeleted: (id) => returns.operationsOfDeleted(id),
       revoke: (revocation) => this.#revoke(revocation),
       rotationOverlapMs,
+      now,
+    })
+    this.deviceImports = new DeviceImports({
+      store,
+      credentials,
+      changes: this.#changes,
+      recipeOf: (asked) => tokens.recipeOf(asked),
+      registered: (device) => {
+        parts.admission.registered(device.manufacturerId)
+        this.deviceRegistered.emit(device)
+      },
       now,
     })
     this.serviceKeys = new ServiceKeys({
@@ -180,6 +197,7 @@ export class Registry {
   /** Writes down what waits, and makes nothing ahead any more. The store stays open. */
   async close(): Promise<void> {
     this.#credentials.close()
+    this.deviceImports.close()
     await this.#closeJournal()
   }
 

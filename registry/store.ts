@@ -182,6 +182,23 @@ export class RegistryStore {
     }
   }
 
+  /** All of them, or none. Their manufacturer IDs must be claimed. As {@link insertDevice} when the write fails. */
+  async insertDevices(inserted: readonly { readonly device: Device; readonly key: DeviceKey }[]): Promise<void> {
+    try {
+      await this.#writes.write([
+        ...inserted.flatMap(({ device, key }) => this.#operationsOf(device, key)),
+        ...this.#index.completed(),
+      ])
+    } catch (error) {
+      for (const { device, key } of inserted) {
+        const unsure: UnsureDevice = { device, key, beside: NOTHING_BESIDE, removal: undefined }
+        this.#unsure.set(this.#indexKey(device.manufacturerId), unsure)
+      }
+      this.settleUnsure().catch(() => {})
+      throw error
+    }
+  }
+
   /**
    * Takes out everything that failed writes may have left.
    *
@@ -207,15 +224,17 @@ export class RegistryStore {
   }
 
   async #insert(device: Device, key: DeviceKey, beside: readonly WriteOperation[]): Promise<void> {
-    await this.#registrations.write([
+    await this.#registrations.write([...this.#operationsOf(device, key), ...this.#index.completed(), ...beside])
+  }
+
+  #operationsOf(device: Device, key: DeviceKey): WriteOperation[] {
+    return [
       { type: 'put', sublevel: this.#devices, key: device.id, value: device, valueEncoding: 'json' },
       { type: 'put', sublevel: this.#byManufacturerId, key: this.#indexKey(device.manufacturerId), value: device.id },
       this.#putKey(key),
       { type: 'put', sublevel: this.#keysByDevice, key: device.id, value: key.accessKey },
       ...this.#index.changed(undefined, device),
-      ...this.#index.completed(),
-      ...beside,
-    ])
+    ]
   }
 
   /** Devices and their keys, all changed together. Nobody else may be changing them. */
@@ -285,6 +304,11 @@ export class RegistryStore {
     const accessKey = readNow(this.#serviceKeys, name)
     const key = accessKey === undefined ? undefined : readNow(this.#accessKeys, accessKey)
     return key?.kind === 'service' ? key : undefined
+  }
+
+  /** Two manufacturer IDs of the same form are the same. */
+  formOf(manufacturerId: string): string {
+    return this.#indexKey(manufacturerId)
   }
 
   /** A page of the devices that a filter selects. It may hold fewer than asked for, and not be the last. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { systemCode } from './files.ts'
 import { blockEndOf, endOfRecord, HEADER_BYTES, nextRecordAt } from './log-format.ts'
 import { versionOf, type KeyRange, type Version } from './manifest.ts'
+import { readAhead } from './read-ahead.ts'
 import { blocksOf, NOT_A_TABLE, readBlock } from './table.ts'
 
 /** A file of the store that is missing or does not hold what was written, and how that shows. */
@@ -100,32 +101,13 @@ export function logNumberOf(name: string): number | undefined {
 async function findDamagedFile(store: string, names: readonly string[], version: Version): Promise<Damage | undefined> {
   const files = names.toSorted().flatMap((name) => {
     const check = checkOf(name, version)
-    return check === undefined ? [] : { file: join(store, name), check }
+    return check === undefined ? [] : { path: join(store, name), check }
   })
-  for await (const { file, check, bytes } of readAhead(files)) {
+  for await (const { path, check, bytes } of readAhead(files)) {
     const problem = check(bytes)
-    if (problem !== undefined) return { file, problem }
+    if (problem !== undefined) return { file: path, problem }
   }
   return undefined
-}
-
-/** Tables have 2 MB, so this many take little memory; the thread pool is done with them while one is looked at. */
-const AHEAD = 4
-
-/** While one file is looked at the next are read. */
-async function* readAhead<F extends { readonly file: string }>(
-  files: readonly F[],
-): AsyncGenerator<F & { readonly bytes: Buffer }> {
-  const reading: Promise<Buffer>[] = []
-  for (const [index, file] of files.entries()) {
-    for (const { file: next } of files.slice(index + reading.length, index + AHEAD)) {
-      const bytes = readFile(next)
-      // Whoever waits for it hears of a failure; nobody does when one before it ends it all.
-      bytes.catch(() => {})
-      reading.push(bytes)
-    }
-    yield { ...file, bytes: await reading.shift()! }
-  }
 }
 
 function checkOf(name: string, { tables }: Version): ((bytes: Buffer) => string | undefined) | undefined {

@@ -91,14 +91,16 @@ function entryOf(internalKey: Buffer, value: Buffer): Entry {
 /** Keys of a block share their beginnings; where a key stands whole is listed at its end. */
 function* pairsOf(block: Buffer): Generator<readonly [key: Buffer, value: Buffer]> {
   const end = block.length - 4 - 4 * block.readUInt32LE(block.length - 4)
-  let key = Buffer.alloc(0)
+  let key: Buffer = Buffer.alloc(0)
   const cursor = new Cursor(block, 0)
   while (cursor.at < end) {
     const shared = cursor.varint()
     const own = cursor.varint()
     const valueBytes = cursor.varint()
     if (shared > key.length) throw new RangeError('a key shares more than there is')
-    key = Buffer.concat([key.subarray(0, shared), cursor.take(own)])
+    const rest = cursor.take(own)
+    // In an index every key stands whole.
+    key = shared === 0 ? rest : Buffer.concat([key.subarray(0, shared), rest])
     yield [key, cursor.take(valueBytes)]
   }
   if (cursor.at !== end) throw new RangeError('its entries end in the wrong place')

@@ -19,12 +19,12 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
   registration: { rooms: ['../registry/index.ts'], packages: ['koa', 'raw-body'] },
   admin: {
     rooms: ['../registry/index.ts'],
-    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible', 'csv-stringify'],
+    packages: ['koa', 'zod', 'zod-openapi', 'raw-body', 'jose', 'rate-limiter-flexible', 'csv-parse', 'csv-stringify'],
   },
-  // What browsers load: types of the operations, and what both sides know of an allow-list and of lists in pages.
+  // What browsers load: types of the operations, and what both sides know of files, of charts and of lists in pages.
   'admin/ui': {
-    rooms: ['../operations/index.ts', '../allow-list-rows.ts', '../whole-list.ts'],
-    packages: ['preact', '@preact/signals', 'preact-iso', 'uplot', 'uqr', 'csv-parse', 'virtual:operations'],
+    rooms: ['../operations/index.ts', '../csv-rows.ts', '../history.ts', '../whole-list.ts'],
+    packages: ['preact', '@preact/signals', 'uplot', 'uqr', 'virtual:operations'],
   },
   metrics: { rooms: ['../registry/index.ts'], packages: ['prom-client'] },
   config: { rooms: ['../registry/index.ts'], packages: ['zod', 'yaml', 'cli-table3'] },
@@ -38,7 +38,7 @@ const mayImport: Record<string, { readonly rooms: readonly string[]; readonly pa
       '../storage/index.ts',
       '../upkeep/index.ts',
     ],
-    packages: ['@bomb.sh/tab', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
+    packages: ['@bomb.sh/tab', '@peculiar/x509', 'commander', 'cli-table3', 'csv-parse', 'csv-stringify', 'mqtt'],
   },
   executable: { rooms: [], packages: [] },
 }

@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
-import { StringDecoder } from 'node:string_decoder'
 import type { DeviceMessage, Log } from '../../registry/index.ts'
+import { messageText } from '../message-text.ts'
 import { beginStream, eventText, MAX_WAITING_BYTES } from './event-stream.ts'
 
 /** Calls `heard` with what a device publishes. @returns a function that ends it. */
@@ -10,7 +9,6 @@ export type WatchDevice = (deviceId: string, heard: (message: DeviceMessage) => 
 const MAX_TAILS = 100
 /** More than anybody reads. */
 const MAX_PER_SECOND = 100
-const MAX_PAYLOAD_BYTES = 4096
 const FLUSH_MS = 100
 const TICK_MS = 1000
 
@@ -84,7 +82,7 @@ class Tail {
       return
     }
     this.#inThisSecond += 1
-    this.#pending += eventText(undefined, 'message', shown(message))
+    this.#pending += eventText(undefined, 'message', messageText(message, new Date()))
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS)
   }
 
@@ -112,21 +110,5 @@ class Tail {
     const text = this.#pending
     this.close()
     if (text !== '' && !this.#response.writableEnded) this.#response.write(text)
-  }
-}
-
-function shown({ topic, payload, qos, retain }: DeviceMessage) {
-  const isText = isUtf8(payload)
-  const head = payload.subarray(0, MAX_PAYLOAD_BYTES)
-  return {
-    at: new Date().toISOString(),
-    topic,
-    // The decoder leaves out a character that was cut through.
-    payload: isText ? new StringDecoder('utf8').write(head) : head.toString('base64'),
-    encoding: isText ? 'text' : 'base64',
-    bytes: payload.length,
-    cut: payload.length > MAX_PAYLOAD_BYTES,
-    qos,
-    retain,
   }
 }

@@ -1,11 +1,18 @@
 import { z } from 'zod'
 import { RegistryError, type AllowListEntry, type Registry } from '../../registry/index.ts'
 import { MAX_ROWS_PER_PAGE } from '../allow-list-rows.ts'
+import { AllowListText } from '../allow-list-text.ts'
 import { nothing, operation } from './operation.ts'
 import { next, page } from './pages.ts'
 
 /** How many rows one question may look at before it answers with what it has found. */
 const MAX_ROWS_LOOKED_AT = 20_000
+
+/** Of a file that is sent as it is. */
+const MAX_CHARACTERS_AT_ONCE = 256 * 1024
+
+/** The file of the import that is under way; there is one import at a time. */
+const textUnderWay = new WeakMap<Registry, { readonly import: number; readonly text: AllowListText }>()
 
 const tag = z.object({ key: z.string(), value: z.string() })
 
@@ -143,6 +150,33 @@ export const admissionOperations = {
     call: async ({ registry }, { import: id, rows }) => ({ problems: await registry.allowList.addRows(id, rows) }),
   }),
 
+  addAllowListText: operation({
+    summary:
+      'Add the next piece of a CSV file to an import, cut anywhere. Rows that cannot be one are told, and left out.',
+    route: { method: 'POST', path: '/allow-list-imports/{import}/text' },
+    isStep: true,
+    role: 'operator',
+    request: importRequest.extend({
+      text: z.string().max(MAX_CHARACTERS_AT_ONCE).meta({
+        description:
+          'The first row of the file names the columns: manufacturerId, and perhaps tags (key=value;…) and note.',
+      }),
+      isLast: z.boolean().default(false),
+    }),
+    answer: z.object({
+      rows: z.int().meta({ description: 'That were read since the file began.' }),
+      problems: z.array(z.object({ line: z.int(), problem: z.string() })).readonly(),
+    }),
+    async call({ registry }, { import: id, text, isLast }) {
+      const file = textOfImport(registry, id)
+      const read = await file.write(text)
+      if (!isLast) return read
+      textUnderWay.delete(registry)
+      const { rows, problems } = await file.end()
+      return { rows, problems: [...read.problems, ...problems] }
+    },
+  }),
+
   compareAllowListImport: operation({
     summary: 'Say what an import would change.',
     route: { method: 'GET', path: '/allow-list-imports/{import}' },
@@ -199,6 +233,9 @@ export const admissionOperations = {
       manufacturerIds: z.union([z.literal('all'), z.array(z.string()).min(1).max(MAX_ROWS_PER_PAGE)]),
     }),
     answer: z.object({ decided: z.int() }),
+    detail: ({ decision, manufacturerIds }) =>
+      `${decision} ${manufacturerIds === 'all' ? 'all that wait' : manufacturerIds.join(', ')}`,
+    count: ({ decided }) => decided,
     async call({ registry: { approvals } }, { decision, manufacturerIds }) {
       const decided =
         manufacturerIds === 'all'
@@ -207,6 +244,14 @@ export const admissionOperations = {
       return { decided: decided.length }
     },
   }),
+}
+
+function textOfImport(registry: Registry, id: number): AllowListText {
+  const known = textUnderWay.get(registry)
+  if (known?.import === id) return known.text
+  const text = new AllowListText((rows) => registry.allowList.addRows(id, rows))
+  textUnderWay.set(registry, { import: id, text })
+  return text
 }
 
 async function listEntries(

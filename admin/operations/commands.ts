@@ -20,9 +20,9 @@ export const commandOperations = {
       topic: z.string(),
       sent: z.int().meta({ description: 'How many clients it went to: the device, and services that hear its topic.' }),
       queued: z.int().meta({ description: 'For how many that are away it waits.' }),
-      device: z.enum(['sent', 'queued', 'unheard']).meta({
+      device: z.enum(['sent', 'queued', 'full', 'unheard']).meta({
         description:
-          'What became of it for the device itself; `unheard`: it does not listen, and nothing waits for it.',
+          'What became of it for the device itself; `full`: so much waits for it already that this was not kept; `unheard`: it does not listen, and nothing waits for it.',
       }),
     }),
     detail: ({ name }) => name,

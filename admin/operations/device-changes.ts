@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import type { BulkChange, Device } from '../../registry/index.ts'
-import { deviceFilter, deviceSecret, filterOf, overlapSeconds, revealed, tag } from './device-schemas.ts'
+import {
+  deviceFilter,
+  deviceSecret,
+  filterOf,
+  overlapSeconds,
+  revealed,
+  tag,
+  type DeviceFilterRequest,
+} from './device-schemas.ts'
 import { operation } from './operation.ts'
 
 /** Half a second of hashing when all of them get new secrets. */
@@ -46,6 +54,9 @@ export const deviceChangeOperations = {
       secrets: z.array(deviceSecret).readonly(),
       next: z.string().exactOptional(),
     }),
+    detail: ({ change: wanted, devices }) => `${whatOf(wanted)} where ${filterText(devices)}`,
+    page: ({ after, dryRun = false }, { changed, next }) =>
+      dryRun ? undefined : { count: changed.length, after, next },
     async call({ registry }, { change: wanted, devices, limit, after, dryRun = false }) {
       const selection = { filter: filterOf(devices), limit, ...(after === undefined ? {} : { after }) }
       const { changed, credentials, ...page } = await registry.devices.changeMany(
@@ -56,6 +67,19 @@ export const deviceChangeOperations = {
     },
   }),
 }
+
+/** `tag +line=3 -trial` */
+function whatOf(wanted: DeviceChangeRequest): string {
+  if (wanted.kind !== 'tag') return wanted.kind
+  const set = (wanted.set ?? []).map(({ key, value }) => ` +${key}=${value}`)
+  const removed = (wanted.remove ?? []).map((key) => ` -${key}`)
+  return ['tag', ...set, ...removed].join('')
+}
+
+const filterText = (filter: DeviceFilterRequest): string =>
+  Object.entries(filter)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
 
 function changeOf(wanted: DeviceChangeRequest): BulkChange {
   if (wanted.kind === 'tag') return { kind: 'tag', set: wanted.set ?? [], remove: wanted.remove ?? [] }

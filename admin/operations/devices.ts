@@ -198,6 +198,8 @@ export const deviceOperations = {
     role: 'operator',
     request: z.strictObject({ tag: z.strictObject({ key: z.string(), value: z.string() }), forSeconds }),
     answer: z.object({ readmitted: z.int() }),
+    detail: ({ tag: { key, value } }) => `tag ${key}=${value}`,
+    count: ({ readmitted }) => readmitted,
     async call({ registry }, request) {
       return { readmitted: await registry.readmitDevices(request.tag, request.forSeconds) }
     },

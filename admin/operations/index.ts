@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { accountOperations } from './accounts.ts'
 import { deviceChangeOperations } from './device-changes.ts'
+import { deviceImportOperations } from './device-imports.ts'
 import { admissionOperations } from './admission.ts'
 import { backupOperations } from './backups.ts'
 import { commandOperations } from './commands.ts'
@@ -11,6 +12,7 @@ import { overviewOperations } from './overview.ts'
 import { serverOperations } from './server.ts'
 import { serviceKeyOperations } from './service-keys.ts'
 import { signingKeyOperations } from './signing-keys.ts'
+import { topicOperations } from './topics.ts'
 import { tokenOperations } from './tokens.ts'
 
 export { MAX_CHANGES_PER_PAGE, type DeviceChangeRequest } from './device-changes.ts'
@@ -20,7 +22,7 @@ export { MAX_DEVICES_PER_PAGE } from './devices.ts'
 export { MAX_ENTRIES_PER_PAGE } from './journal.ts'
 export * from './operation.ts'
 export { setupUrl, type AccountSummary, type ApiTokenSummary } from './accounts.ts'
-export type { EffectiveSetting, RunningServer, ServerFacts } from './running-server.ts'
+export type { EffectiveSetting, RunningServer, ServerFacts, TopicTails } from './running-server.ts'
 export type { ServerStatus } from './server.ts'
 export type { ServiceKeySummary } from './service-keys.ts'
 export type { SigningKeyAnswer } from './signing-keys.ts'
@@ -38,8 +40,10 @@ export const operations = {
   ...journalOperations,
   ...accountOperations,
   ...deviceChangeOperations,
+  ...deviceImportOperations,
   ...admissionOperations,
   ...commandOperations,
+  ...topicOperations,
   ...serverOperations,
   ...overviewOperations,
   ...backupOperations,

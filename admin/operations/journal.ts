@@ -40,7 +40,10 @@ const journalEntry = z
       .datetime()
       .exactOptional()
       .meta({ description: 'When the next try may succeed, as whoever was refused was told.' }),
-    detail: z.string().exactOptional().meta({ description: 'Of an operation: the name of the command that was sent.' }),
+    detail: z
+      .string()
+      .exactOptional()
+      .meta({ description: 'Of an operation: what was asked, beside what it is about.' }),
     count: z.int().exactOptional().meta({ description: 'How many this one entry tells of; absent for one.' }),
     since: z.iso.datetime().exactOptional().meta({ description: 'When the first of them happened.' }),
     hash: z.string(),

@@ -1,6 +1,14 @@
 import { z } from 'zod'
-import { RegistryError, type DevicePresence, type Registry, type Role, type Signal } from '../../registry/index.ts'
+import {
+  RegistryError,
+  type BulkPage,
+  type DevicePresence,
+  type Registry,
+  type Role,
+  type Signal,
+} from '../../registry/index.ts'
 import type { BackupSummary } from './backups.ts'
+import type { TopicMessage } from '../message-text.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerStatus } from './server.ts'
 
@@ -25,6 +33,17 @@ export interface HealthCheck {
   readonly detail?: string
 }
 
+/** The last messages of topics, whether a broker runs or not. */
+export interface RetainedMessages {
+  list(query: {
+    readonly filter: string
+    readonly limit: number
+    readonly after?: string | undefined
+  }): Promise<{ readonly messages: readonly TopicMessage[]; readonly next?: string }>
+  /** @returns how many there were. */
+  clear(filter: string): Promise<number>
+}
+
 /** What operations act on. */
 export interface OperatorParts {
   readonly registry: Registry
@@ -41,6 +60,7 @@ export interface OperatorParts {
   readonly presence?: (deviceId: string) => DevicePresence | undefined
   /** Absent when none runs. */
   readonly server?: RunningServer
+  readonly retained?: RetainedMessages
 }
 
 /** Where an operation is in the HTTP API, below `/admin/v1`. `{name}` takes the field of that name out of the request. */
@@ -68,6 +88,14 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   readonly answerMs?: number
   /** What of the request, beside what it is about, is written into the journal; never a secret. */
   readonly detail?: (request: z.output<Q>) => string
+  /** How many it was about, for the journal. */
+  readonly count?: (answer: z.input<A>) => number
+  /**
+   * One page of something that the journal tells of as a whole.
+   *
+   * @returns undefined when nothing was to be changed.
+   */
+  readonly page?: (request: z.output<Q>, answer: z.input<A>) => BulkPage | undefined
   /** @throws {RegistryError} when it is refused. */
   call(parts: OperatorParts, request: z.output<Q>, caller: Caller): Promise<z.input<A>>
 }

@@ -37,7 +37,10 @@ const numbers = z.array(z.number()).readonly()
 
 const history = z
   .object({
-    times: numbers.meta({ description: 'When each interval ended, in seconds since 1970; the oldest first.' }),
+    times: numbers.meta({
+      description:
+        'When each interval ended, in seconds since 1970; the oldest first. Those in which no server ran are not there.',
+    }),
     connected: numbers,
     messagesIn: numbers.meta({ description: 'A second, on average.' }),
     messagesOut: numbers.meta({ description: 'A second, on average.' }),

@@ -1,5 +1,6 @@
-import { RegistryError, type CommandSent } from '../../registry/index.ts'
+import { RegistryError, type CommandSent, type MessageReach } from '../../registry/index.ts'
 import type { HistoryColumns, Span } from '../history.ts'
+import type { MessageText } from '../message-text.ts'
 import type { OperatorParts } from './operation.ts'
 
 /** How the server is as a whole. */
@@ -28,10 +29,33 @@ export interface EffectiveSetting {
   readonly detail?: string
 }
 
+/** Messages as they come, for whoever asks again and again. */
+export interface TopicTails {
+  /** @throws {RegistryError} `ERR_BUSY` when too many are open. */
+  open(filter: string): string
+  /** What has come since, or comes soon. @throws {RegistryError} `ERR_NOT_FOUND` when it has ended. */
+  read(id: string): Promise<{ readonly messages: readonly MessageText[]; readonly skipped: number }>
+  close(id: string): void
+}
+
 /** What only a server that runs can say and do. */
 export interface RunningServer {
   facts(): Promise<ServerFacts>
   historyOf(span: Span): HistoryColumns
+  /**
+   * Reads the certificate of the TLS listeners again. Undefined when there are none.
+   *
+   * @throws {RegistryError} `ERR_CONFLICT` when it cannot be used, and the one before stays.
+   */
+  reloadCertificate(): Promise<{ readonly subject: string; readonly notAfter: string } | undefined>
+  /** @throws {RegistryError} `ERR_INPUT_INVALID` for what no client could publish either. */
+  publish(message: {
+    readonly topic: string
+    readonly payload: Buffer
+    readonly qos: 0 | 1 | 2
+    readonly retain: boolean
+  }): Promise<MessageReach>
+  readonly tails: TopicTails
   settings(): readonly EffectiveSetting[]
   /** @throws {RegistryError} `ERR_INPUT_INVALID` when it is longer than a packet may be. */
   sendCommand(deviceId: string, payload: Buffer): Promise<CommandSent>

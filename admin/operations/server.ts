@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RegistryError } from '../../registry/index.ts'
 import { nothing, operation } from './operation.ts'
+import { serverOf } from './running-server.ts'
 
 const serverStatus = z
   .object({
@@ -45,6 +46,20 @@ export const serverOperations = {
       if (readiness === undefined) throw new RegistryError('ERR_CONFLICT', 'No server runs.')
       const checks = readiness()
       return { ready: checks.every(({ ok }) => ok), checks }
+    },
+  }),
+
+  reloadCertificate: operation({
+    summary:
+      'Read the certificate of the TLS listeners again; nobody is disconnected. One that cannot be used changes nothing.',
+    route: { method: 'POST', path: '/certificate/reload' },
+    role: 'admin',
+    request: nothing,
+    answer: z.object({ subject: z.string(), notAfter: z.iso.datetime() }).meta({ id: 'LoadedCertificate' }),
+    async call(parts) {
+      const loaded = await serverOf(parts).reloadCertificate()
+      if (loaded !== undefined) return loaded
+      throw new RegistryError('ERR_CONFLICT', 'No TLS listener is on, so there is no certificate.')
     },
   }),
 }

@@ -1,6 +1,7 @@
-import { useEffect } from 'preact/hooks'
-import { LocationProvider, Route, Router } from 'preact-iso'
+import type { FunctionComponent } from 'preact'
+import { useEffect, useLayoutEffect } from 'preact/hooks'
 import { startLive, stopLive } from './live.ts'
+import { followLinks, here } from './location.ts'
 import { AllowListPage } from './pages/allow-list.tsx'
 import { ApprovalsPage } from './pages/approvals.tsx'
 import { DevicePage } from './pages/device.tsx'
@@ -37,33 +38,41 @@ const Unreachable = ({ message }: { message: string }) => (
   </main>
 )
 
+const PAGES: Readonly<Record<string, FunctionComponent>> = {
+  '/': OverviewPage,
+  '/devices': DevicesPage,
+  '/registration': RegistrationPage,
+  '/allow-list': AllowListPage,
+  '/approvals': ApprovalsPage,
+  '/journal': JournalPage,
+  '/security': SecurityPage,
+  '/system': SystemPage,
+}
+
 function Shell() {
+  useLayoutEffect(followLinks, [])
   useEffect(() => {
     startLive()
     return stopLive
   }, [])
   return (
-    <LocationProvider scope={/^\/(?!docs|admin)/}>
+    <>
       <a class="skip" href="#main">
         Skip to the page
       </a>
       <div class="shell">
         <Navigation />
-        <Router>
-          <Route path="/" component={OverviewPage} />
-          <Route path="/devices" component={DevicesPage} />
-          <Route path="/devices/:id" component={DevicePage} />
-          <Route path="/registration" component={RegistrationPage} />
-          <Route path="/allow-list" component={AllowListPage} />
-          <Route path="/approvals" component={ApprovalsPage} />
-          <Route path="/journal" component={JournalPage} />
-          <Route path="/security" component={SecurityPage} />
-          <Route path="/system" component={SystemPage} />
-          <Route default component={NothingHere} />
-        </Router>
+        <PageOf path={here().path} />
       </div>
-    </LocationProvider>
+    </>
   )
+}
+
+function PageOf({ path }: { path: string }) {
+  const [, device] = /^\/devices\/([^/]+)$/.exec(path) ?? []
+  if (device !== undefined) return <DevicePage id={decodeURIComponent(device)} />
+  const Found = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
+  return Found === undefined ? <NothingHere /> : <Found />
 }
 
 const NothingHere = () => (

@@ -1,5 +1,4 @@
-import type { FileProblem } from '../allow-list-rows.ts'
-import { readAllowList } from './allow-list-csv.ts'
+import type { FileProblem } from '../csv-rows.ts'
 import { ask, type Answer } from './api.ts'
 
 export interface Import {
@@ -29,17 +28,22 @@ export const abandonImport = (id: number): Promise<void> =>
     () => {},
   )
 
+/** Bytes that are sent at once: as characters they fit into one request, whatever they are. */
+const PIECE_BYTES = 128 * 1024
+
 async function readInto(id: number, file: File, told: (rows: number) => void): Promise<Import> {
   const problems: FileProblem[] = []
+  // A character may be cut in two.
+  const decoder = new TextDecoder()
   let rows = 0
-  await readAllowList(file, {
-    problem: (problem) => void problems.push(problem),
-    async rows(chunk) {
-      problems.push(...(await ask('addAllowListRows', { import: id, rows: [...chunk] })).problems)
-      rows += chunk.length
-      told(rows)
-    },
-  })
+  for (let at = 0, isLast = false; !isLast; at += PIECE_BYTES) {
+    isLast = at + PIECE_BYTES >= file.size
+    const bytes = await file.slice(at, at + PIECE_BYTES).arrayBuffer()
+    const text = decoder.decode(bytes, { stream: !isLast })
+    const read = await ask('addAllowListText', { import: id, text, isLast })
+    problems.push(...read.problems)
+    told((rows = read.rows))
+  }
   problems.sort((a, b) => a.line - b.line)
   const read = { id, file: file.name, rows, problems }
   if (problems.length === 0) return { ...read, change: await ask('compareAllowListImport', { import: id }) }

@@ -94,7 +94,7 @@ export abstract class AedesContract implements AedesPersistence {
     let [subsCount, clientsCount] = [0, 0]
     for (const { subscriptions } of this.memory.sessions) {
       if (subscriptions.size > 0) clientsCount++
-      for (const { qos } of subscriptions.values()) if (qos > 0) subsCount++
+      for (const [, { qos }] of subscriptions) if (qos > 0) subsCount++
     }
     return { subsCount, clientsCount }
   }

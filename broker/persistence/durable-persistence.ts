@@ -1,5 +1,6 @@
 import type { Log } from '../../registry/index.ts'
 import type { Database } from '../../storage/index.ts'
+import type { SmallMap } from '../small-map.ts'
 import { AedesContract } from './aedes-contract.ts'
 import { ContractWills } from './contract-wills.ts'
 import { Journal } from './journal.ts'
@@ -28,10 +29,10 @@ export interface Received {
   readonly messageId: number
 }
 
-/** A session that is kept, with its subscriptions by their filters. */
+/** A session that is kept, with its subscriptions by their filters, as they are now: they are the caller's own. */
 export interface StoredSessionView {
   readonly clientId: string
-  readonly subscriptions: ReadonlyMap<string, SubscriptionTerms>
+  readonly subscriptions: SmallMap<SubscriptionTerms>
 }
 
 export interface PersistenceCounters {
@@ -173,8 +174,8 @@ export class DurablePersistence extends AedesContract {
 
   /** After {@link setup}: every session that is kept, with its subscriptions. */
   *storedSessions(): Generator<StoredSessionView> {
-    for (const session of this.memory.sessions) {
-      yield { clientId: session.clientId, subscriptions: session.shareSubscriptions() }
+    for (const { clientId, subscriptions } of this.memory.sessions) {
+      yield { clientId, subscriptions: subscriptions.copy() }
     }
   }
 
@@ -186,6 +187,11 @@ export class DurablePersistence extends AedesContract {
   queueOf(clientId: string): { readonly messages: number; readonly bytes: number } {
     const session = this.memory.sessions.get(clientId)
     return { messages: session?.count ?? 0, bytes: session?.bytes ?? 0 }
+  }
+
+  /** Whether the last message for a session found no room in its queue. */
+  turnsAway(clientId: string): boolean {
+    return this.memory.sessions.get(clientId)?.full === true
   }
 
   /** The queue of a session that is there. */
@@ -252,6 +258,12 @@ export class DurablePersistence extends AedesContract {
   /** Retained messages that match one of `filters`, each for each filter that it matches. */
   retainedMessages(filters: readonly string[]): Generator<StoredPacket> {
     return this.memory.retained.matching(filters)
+  }
+
+  /** Whoever subscribes from now on is not sent them. */
+  async forgetRetained(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) this.memory.retained.set({ topic, payload: '', qos: 0, retain: true })
+    await this.memory.journal.commit
   }
 
   async #compact(): Promise<void> {

@@ -8,6 +8,7 @@ export type { QueuedPacket, QueuedPubrel } from './queued-packet.ts'
 export type { EnqueueTarget } from './queues.ts'
 export type { SessionQueue } from './session-queue.ts'
 export { NO_ID, Stage } from './progress.ts'
+export { clearStoredRetained, forgetStored, listStoredRetained, type RetainedPage } from './stored-retained.ts'
 export { PersistenceAudit } from './store-audit.ts'
 export type { Entry, Live, StoredSubscription } from './stored-session.ts'
 

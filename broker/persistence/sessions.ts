@@ -3,8 +3,14 @@ import type { StoreLevel } from '../../storage/index.ts'
 import type { Subscription } from '../aedes-internals.d.ts'
 import { TopicTree } from '../topic-tree.ts'
 import type { Journal } from './journal.ts'
-import { readRoom, readText, rooms, sessionIn, type SessionRecord } from './layout.ts'
-import { StoredSession, termsOf, type StoredSubscription, type SubscriptionTerms } from './stored-session.ts'
+import { readRoom, readText, restIn, rooms, sessionIn, type SessionRecord } from './layout.ts'
+import {
+  plainTerms,
+  StoredSession,
+  termsOf,
+  type StoredSubscription,
+  type SubscriptionTerms,
+} from './stored-session.ts'
 
 export interface SessionsParts {
   readonly journal: Journal
@@ -64,7 +70,7 @@ export class Sessions {
   /** Takes a session out with its subscriptions. Its queue is for the caller to let go. */
   drop(session: StoredSession): void {
     const { journal } = this.#parts
-    for (const filter of session.subscriptions.keys()) this.#unsubscribe(session, filter)
+    for (const [filter] of session.subscriptions) this.#unsubscribe(session, filter)
     session.gone = true
     this.#byId.delete(session.clientId)
     this.#byNumber.delete(session.number)
@@ -104,7 +110,7 @@ export class Sessions {
     const { topic } = given
     const terms = termsOf(given)
     this.#subscribe(session, topic, terms)
-    this.#parts.journal.put(subscriptionKey(session, topic), Buffer.from(JSON.stringify({ topic, ...terms })))
+    this.#parts.journal.put(subscriptionKey(session, topic), Buffer.from(subscriptionRecord(topic, terms)))
   }
 
   /** @returns how many there were. */
@@ -167,6 +173,9 @@ export class Sessions {
     await readText(level, rooms.subscriptions, (key, value) => {
       const session = this.#byNumber.get(sessionIn(key))
       if (session === undefined) return
+      const filter = restIn(key)
+      const plain = plainTermsIn(value, filter)
+      if (plain !== undefined) return this.#subscribe(session, filter, plain)
       const subscription: Subscription = JSON.parse(value)
       this.#subscribe(session, subscription.topic, termsOf(subscription))
     })
@@ -203,3 +212,17 @@ export class Sessions {
 
 const subscriptionKey = ({ number }: StoredSession, filter: string): Buffer =>
   rooms.subscriptions.ofSession(number, filter)
+
+const subscriptionRecord = (topic: string, terms: SubscriptionTerms): string => JSON.stringify({ topic, ...terms })
+
+const PLAIN_LENGTH = subscriptionRecord('', { qos: 0 }).length
+
+/**
+ * The terms in a record that holds nothing beside its filter and a QoS: no other is as short. There are hundreds of
+ * thousands at a start, and each would be an object.
+ */
+function plainTermsIn(record: string, { length }: string): SubscriptionTerms | undefined {
+  return record.length === length + PLAIN_LENGTH ? plainTerms(record.charCodeAt(record.length - 2) - ZERO) : undefined
+}
+
+const ZERO = '0'.charCodeAt(0)

@@ -2,6 +2,7 @@ import type { Target } from './message-codec.ts'
 import type { Message } from './message-log.ts'
 import { NO_ID, readProgress, Stage, writeProgress } from './progress.ts'
 import type { Qos } from '../aedes-internals.d.ts'
+import { SmallMap, type ReadonlySmallMap } from '../small-map.ts'
 
 /** What is kept of a subscription beside its filter, with what MQTT 5 adds to it. */
 export interface SubscriptionTerms {
@@ -19,6 +20,9 @@ export interface StoredSubscription extends SubscriptionTerms {
 
 /** The terms of all that have nothing beside their QoS, which is almost all. */
 const PLAIN: Readonly<Record<Qos, SubscriptionTerms>> = { 0: { qos: 0 }, 1: { qos: 1 }, 2: { qos: 2 } }
+
+export const plainTerms = (qos: number): SubscriptionTerms | undefined =>
+  qos === 0 || qos === 1 || qos === 2 ? PLAIN[qos] : undefined
 
 /** What of a subscription is kept: Aedes' own objects hold more. */
 export function termsOf(given: SubscriptionTerms): SubscriptionTerms {
@@ -56,8 +60,9 @@ export interface Live {
 /** Places that are done are taken out of the array when there are this many, and they are more than half of it. */
 const COMPACT_FROM = 256
 
-/** Of most sessions most of the time. Nothing is ever put into it. */
-const NONE = new Map<number, Entry>()
+/** Of most sessions most of the time. Nothing is ever put into them. */
+const NO_IDS = new Map<number, Entry>()
+const NO_ENTRIES: Entry[] = []
 
 /**
  * A session that outlives its connection: its subscriptions, and the queue of what its client has not acknowledged yet.
@@ -80,15 +85,13 @@ export class StoredSession {
   target: Target | undefined
   /** The connection of its client, while there is one. */
   live: Live | undefined
-  #subscriptions = new Map<string, SubscriptionTerms>()
-  /** Somebody else has the map too. */
-  #isShared = false
-  #entries: Entry[] = []
+  readonly #subscriptions = new SmallMap<SubscriptionTerms>()
+  #entries = NO_ENTRIES
   #head = 0
   #done = 0
   /** Up to here every place is done, except those that are still in the array. */
   #reached = 0
-  #byMessageId: Map<number, Entry> = NONE
+  #byMessageId = NO_IDS
   /** Up to where the progress that was read tells of every message. They do not come in order: some were moved together. */
   #restoreFrom = 0
   #restoring: Map<number, { readonly stage: Stage; readonly messageId: number }> | undefined
@@ -101,28 +104,16 @@ export class StoredSession {
   // ---- subscriptions
 
   /** By topic filter. */
-  get subscriptions(): ReadonlyMap<string, SubscriptionTerms> {
-    return this.#subscriptions
-  }
-
-  /** As they are now: what changes later is not seen there. A copy for each session would double what a start costs. */
-  shareSubscriptions(): ReadonlyMap<string, SubscriptionTerms> {
-    this.#isShared = true
+  get subscriptions(): ReadonlySmallMap<SubscriptionTerms> {
     return this.#subscriptions
   }
 
   subscribed(filter: string, terms: SubscriptionTerms): void {
-    this.#changeable().set(filter, terms)
+    this.#subscriptions.set(filter, terms)
   }
 
   unsubscribed(filter: string): void {
-    this.#changeable().delete(filter)
-  }
-
-  #changeable(): Map<string, SubscriptionTerms> {
-    if (this.#isShared) this.#subscriptions = new Map(this.#subscriptions)
-    this.#isShared = false
-    return this.#subscriptions
+    this.#subscriptions.delete(filter)
   }
 
   // ---- the queue
@@ -133,7 +124,7 @@ export class StoredSession {
 
   push(message: Message, qos: Qos, messageId: number): Entry {
     const entry: Entry = { sequence: message.sequence, qos, message, messageId: NO_ID, stage: Stage.QUEUED }
-    this.#entries.push(entry)
+    this.#append(entry)
     this.count++
     this.bytes += message.size
     if (messageId !== NO_ID) this.assign(entry, messageId)
@@ -265,7 +256,7 @@ export class StoredSession {
         continue
       }
       const entry: Entry = { sequence, qos: 2, message: undefined, messageId, stage }
-      this.#entries.push(entry)
+      this.#append(entry)
       this.#noteId(messageId, entry)
       this.count++
     }
@@ -276,8 +267,13 @@ export class StoredSession {
     return missing
   }
 
+  #append(entry: Entry): void {
+    if (this.#entries === NO_ENTRIES) this.#entries = []
+    this.#entries.push(entry)
+  }
+
   #noteId(messageId: number, entry: Entry): void {
-    if (this.#byMessageId === NONE) this.#byMessageId = new Map()
+    if (this.#byMessageId === NO_IDS) this.#byMessageId = new Map()
     this.#byMessageId.set(messageId, entry)
   }
 

@@ -1,4 +1,4 @@
-import { changeLevel, makeLevel, TopicLevel } from '../topic-level.ts'
+import { changeLevel, TopicLevel } from '../topic-level.ts'
 
 /** One value per topic: at once by topic, and by topic filter without looking at topics that cannot match. */
 export class TopicTrie<T> {
@@ -15,7 +15,7 @@ export class TopicTrie<T> {
 
   set(topic: string, value: T): void {
     this.#byTopic.set(topic, value)
-    makeLevel(this.#root, topic).value = value
+    this.#root.make(topic).value = value
   }
 
   delete(topic: string): void {

@@ -2,6 +2,7 @@ import type { Log } from '../log.ts'
 import type { LoginThrottle } from '../login-throttle.ts'
 import type { RegistryStore } from '../store.ts'
 import { Attempts } from './attempts.ts'
+import { BulkActions } from './bulk-actions.ts'
 import { explain, type Explanation } from './explain.ts'
 import { JournalStore, type JournalDatabase } from './journal-store.ts'
 import { Journal, JOURNAL_DEFAULTS, type JournalLimits } from './journal.ts'
@@ -11,6 +12,7 @@ import { Watch } from './watch.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 export * from './attempts.ts'
+export type { BulkActions, BulkPage } from './bulk-actions.ts'
 export { JournalAudit } from './audit.ts'
 export type { JournalCaller } from './caller.ts'
 export {
@@ -29,6 +31,7 @@ export { JOURNAL_DEFAULTS, type Journal, type JournalLimits, type JournalPage, t
 /** The journal with those who write into it and those who read in it. */
 export interface JournalRoom {
   readonly journal: Journal
+  readonly bulkActions: BulkActions
   readonly attempts: Attempts
   readonly explain: (subject: string) => Promise<Explanation>
   /** Writes what waits. To be called while the store is open. */
@@ -57,12 +60,15 @@ export async function openJournal(
     log.error({ event: 'listener-failed', error }, 'A listener of the registry failed.'),
   )
   new Watch({ journal, repeats, whereabouts, store, log, now }).listenTo(attempts)
+  const bulkActions = new BulkActions(journal, now)
   return {
     journal,
+    bulkActions,
     attempts,
     explain: (subject) => explain(subject, { journal, store, throttle, whereabouts, now }),
     close: async () => {
       repeats.close()
+      await bulkActions.close()
       await journal.close()
     },
   }

@@ -42,6 +42,9 @@ export const A_RUNNING_SERVER: RunningServer = {
     checks: [{ check: 'listen', state: 'warning', text: 'this machine only', hint: 'open it' }],
   }),
   historyOf: () => ({ times: [], connected: [], messagesIn: [], messagesOut: [], registrations: [], refused: [] }),
+  publish: async () => ({ sent: 1, queued: 0 }),
+  tails: { open: () => 'tail', read: async () => ({ messages: [], skipped: 0 }), close: () => {} },
+  reloadCertificate: async () => undefined,
   settings: () => [{ path: 'log.level', value: 'info', source: 'default' }],
   sendCommand: async (deviceId) => ({ topic: `losant/${deviceId}/command`, sent: 1, queued: 0, device: 'sent' }),
 }

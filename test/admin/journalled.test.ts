@@ -79,3 +79,39 @@ test('what a viewer may ask changes nothing, and is not in the journal', async (
   await operator.explain({ subject: 'A1-0001' })
   assert.deepEqual(await operationsOf(registry), [])
 })
+
+test('a change of many devices is one entry with what was meant and how many there were; to count them is none', async (t) => {
+  const { registry, operator } = await aStage(t)
+  for (const id of ['A1-0002', 'A1-0003', 'B1-0001']) await aDevice(registry, id)
+  const change = { kind: 'tag', set: [{ key: 'line', value: '3' }], remove: ['trial'] } as const
+  const request = {
+    change: { ...change, set: [...change.set], remove: [...change.remove] },
+    devices: { prefix: 'A1-' },
+  }
+  await operator.changeDevices({ ...request, limit: 500, dryRun: true })
+  await operator.changeDevices({ ...request, limit: 500 })
+  assert.deepEqual(
+    (await operationsOf(registry)).map(({ operation, detail, count }) => [operation, detail, count]),
+    [['changeDevices', 'tag +line=3 -trial where prefix A1-', 3]],
+  )
+})
+
+test('in pages it is an entry as it begins and one as it ends, also when it is refused on its way', async (t) => {
+  const { registry, operator } = await aStage(t)
+  for (const id of ['A1-0002', 'A1-0003']) await aDevice(registry, id)
+  const request = { change: { kind: 'disable' as const }, devices: { prefix: 'A1-' }, limit: 1 }
+  let after: string | undefined
+  do {
+    const page = await operator.changeDevices({ ...request, ...(after === undefined ? {} : { after }) })
+    after = page.next
+  } while (after !== undefined)
+  await assert.rejects(operator.changeDevices({ ...request, devices: {} }))
+  assert.deepEqual(
+    (await operationsOf(registry)).map(({ result, detail, count }) => [result, detail, count]),
+    [
+      ['done', 'disable where prefix A1- (begun)', 1],
+      ['done', 'disable where prefix A1-', 3],
+      ['refused', 'disable where ', undefined],
+    ],
+  )
+})

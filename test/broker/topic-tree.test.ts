@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { TopicTree } from '../../broker/topic-tree.ts'
 
 /** Source: MQTT 3.1.1 §4.7. */
@@ -70,4 +71,44 @@ test('a level that had several below it and has one or none again is as it was',
       assert.deepEqual(found.toSorted(), left.toSorted())
     }
   }
+})
+
+/** MQTT 3.1.1 §4.7, word by word. */
+function isSelected(filter: readonly string[], topic: readonly string[]): boolean {
+  if (topic[0]?.startsWith('$') === true && (filter[0] === '+' || filter[0] === '#')) return false
+  for (const [at, word] of filter.entries()) {
+    if (word === '#') return true
+    if (at >= topic.length || (word !== '+' && word !== topic[at])) return false
+  }
+  return filter.length === topic.length
+}
+
+test('whatever comes, goes and is looked for in between, a topic finds the filters that select it and no others', () => {
+  const words = fc.array(fc.constantFrom('', 'a', 'ab', 'b', '$x'), { minLength: 1, maxLength: 4 })
+  const filters = fc
+    .tuple(fc.array(fc.constantFrom('', 'a', 'ab', 'b', '$x', '+'), { maxLength: 4 }), fc.constantFrom('#', '+', 'a'))
+    .map(([above, last]) => [...above, last])
+  const step = fc.record({ what: fc.constantFrom('add', 'add', 'remove', 'match'), filter: filters, topic: words })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const tree = new TopicTree<{ filter: readonly string[] }>()
+      const there = new Map<string, readonly string[]>()
+      for (const { what, filter, topic } of steps) {
+        const text = filter.join('/')
+        if (what === 'add' && !there.has(text)) {
+          tree.add(text, { filter })
+          there.set(text, filter)
+        } else if (what === 'remove') {
+          const removed = tree.remove(text, () => true)
+          assert.equal(removed !== undefined, there.delete(text), text)
+        } else {
+          const found: string[] = []
+          tree.match(topic.join('/'), (entry) => found.push(entry.filter.join('/')))
+          const expected = [...there.values()].filter((one) => isSelected(one, topic)).map((one) => one.join('/'))
+          assert.deepEqual(found.toSorted(), expected.toSorted(), topic.join('/'))
+        }
+      }
+    }),
+    { numRuns: 1000 },
+  )
 })

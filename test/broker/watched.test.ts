@@ -126,3 +126,15 @@ test('a command waits on the disk for a device that is away and keeps its sessio
   const back = await broker.device(1, { clean: false })
   await back.hearMessage('wake up')
 })
+
+test('a command is not called queued when the queue of the device is full', async (t) => {
+  const broker = await aBroker(t, { options: { persistence: { maxQueueMessages: 2 } } })
+  const device = await broker.device(1, { clean: false })
+  await device.subscribe(commandOf(1), 1)
+  await device.disconnect()
+  const send = () => broker.sendCommand(deviceIdOf(1), Buffer.from('{}'))
+  for (let room = 2; room > 0; room--) assert.equal((await send()).device, 'queued')
+  assert.deepEqual(await send(), { topic: commandOf(1), sent: 0, queued: 0, device: 'full' })
+  const back = await broker.device(1, { clean: false })
+  for (let room = 2; room > 0; room--) await back.hearMessage('{}')
+})

@@ -5,6 +5,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { WebSocket } from 'ws'
 import { NodeStream } from '../../broker/byte-stream.ts'
 import { TcpStream } from '../../broker/tcp-stream.ts'
+import { TlsStream } from '../../broker/tls-stream.ts'
 import { aCertificate } from '../support/certificate.ts'
 import { until } from './door-support/connections.ts'
 import { fill, type Heard } from './door-support/heard.ts'
@@ -29,7 +30,7 @@ interface Server extends WebSocketServerUnderTest {
 
 async function aServer(t: TestContext, carrier: Carrier, options: WebSocketServerOptions = {}): Promise<Server> {
   const inside = anInside(t)
-  if (carrier !== 'tls') {
+  if (!carrier.startsWith('TLS')) {
     return { inside, ca: undefined, ...(await aWebSocketServer(t, inside, { carrier, ...options })) }
   }
   const { cert, key, ca } = await aCertificate()
@@ -81,7 +82,7 @@ async function aRawClient(t: TestContext, server: Server): Promise<{ socket: net
   return { socket, said: () => heard.subarray(heard.indexOf('\r\n\r\n') + 4) }
 }
 
-for (const carrier of ['handle', 'socket', 'tls'] as const) {
+for (const carrier of ['handle', 'socket', 'TLS handle', 'TLS socket'] as const) {
   describe(`a WebSocket over a ${carrier}`, PATIENCE, () => {
     for (const { what, send, code } of [
       { what: 'a text frame [MQTT-6.0.0-1]', send: (client: WebSocket) => client.send('text'), code: 1003 },
@@ -154,9 +155,11 @@ for (const carrier of ['handle', 'socket', 'tls'] as const) {
           assert.equal(isBinary, true)
           const { stream, peer } = server.heard[0] ?? assert.fail()
           assert.equal(peer?.address, '127.0.0.1')
-          assert.equal(peer.transport, carrier === 'tls' ? 'wss' : 'ws')
+          assert.equal(peer.transport, carrier.startsWith('TLS') ? 'wss' : 'ws')
           assert.equal(stream.conn instanceof TcpStream, carrier === 'handle')
           assert.equal(stream instanceof NodeStream, false)
+          const handle: unknown = Reflect.get(stream.conn, '_handle')
+          assert.equal(Object(handle).stream instanceof TlsStream, carrier === 'TLS handle')
         })
       }
     }

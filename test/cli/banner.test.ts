@@ -28,7 +28,7 @@ test('the banner says what listens, for whom, and the line that changes it', asy
       `  data    ${data}   (created, mode 0700)`,
       '  mqtt    127.0.0.1:1883       this machine only. For the network: --listen mqtt=0.0.0.0:1883 or MOORING_LISTEN_MQTT=0.0.0.0:1883',
       '  http    127.0.0.1:8080       this machine only. For the network: --listen http=0.0.0.0:8080 or MOORING_LISTEN_HTTP=0.0.0.0:8080',
-      '  tls     off                  MOORING_TLS_CERT and MOORING_TLS_KEY, then --listen mqtts=0.0.0.0:8883',
+      '  tls     off                  mooring cert self-signed, or mooring cert import CERTIFICATE KEY',
       'ready in 94 ms',
       '',
     ].join('\n'),

@@ -31,7 +31,7 @@ const cases = [
   { words: ['dev'], offers: ['device'] },
   { words: ['device', 'en'], offers: ['enable'] },
   { words: ['devices', 'en'], offers: ['enable'] },
-  { words: ['completion', ''], offers: ['bash', 'zsh', 'fish'] },
+  { words: ['completion', ''], offers: ['bash', 'zsh', 'fish', 'powershell'] },
   { words: ['apitoken', 'create', 'x', '--role', ''], offers: ['viewer', 'operator', 'admin'] },
   { words: ['-o', 'js'], offers: ['json', 'jsonl'] },
 ]
@@ -48,10 +48,10 @@ test('service keys, accounts and API tokens are offered where one is named', asy
   assert.deepEqual(await offered(t, 'apitoken', 'revoke', '--data', data, ''), ['ci'])
 })
 
-for (const shell of ['bash', 'zsh', 'fish']) {
+for (const shell of ['bash', 'zsh', 'fish', 'powershell']) {
   test(`completion ${shell} prints a script that asks the program`, async (t) => {
     const program = startProgram(t, ['completion', shell], { cwd: await aFolder(t), env: {} })
     assert.equal(await program.ended, 0)
-    assert.match(program.lines.join('\n'), /mooring complete --/)
+    assert.match(program.lines.join('\n'), /mooring complete '?--/)
   })
 }

@@ -3,7 +3,7 @@ import { createOperator, listenAdmin, type Operator } from '../../admin/index.ts
 import { runCli, type CliContext } from '../../cli/index.ts'
 import type { TestContext } from 'node:test'
 import { Backups } from '../../upkeep/index.ts'
-import { openStore } from '../../open-store.ts'
+import { openStore, retainedOf } from '../../open-store.ts'
 import { aFolder } from '../support/folder.ts'
 import { memoryLog } from '../support/log.ts'
 
@@ -14,19 +14,27 @@ export interface Outcome {
 }
 
 export interface CliParts extends Partial<Omit<CliContext, 'stdin' | 'stdout' | 'stderr'>> {
-  readonly stdin?: string
+  readonly stdin?: string | Buffer
+  /** Hears what is written to stderr. */
+  readonly told?: (text: string) => void
 }
 
 /** Runs command lines as a process would, with what they wrote. */
 export async function run(argv: readonly string[], parts: CliParts & { cwd: string }): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
-  const { stdin = '', ...others } = parts
+  const { stdin = '', told, ...others } = parts
   const code = await runCli(argv, {
     version: '1.2.3',
     stdin: Readable.from([stdin]),
     stdout: { write: (text) => void (stdout += text) },
-    stderr: { write: (text) => void (stderr += text) },
+    stderr: {
+      write: (text) => {
+        stderr += text
+        told?.(text)
+      },
+    },
+    stdinIsTTY: false,
     stdoutIsTTY: false,
     stderrIsTTY: false,
     env: {},
@@ -61,7 +69,7 @@ export const openRealStore: CliContext['openLocal'] = async (config) => {
   const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
   const backups = await Backups.open(database, '1.2.3')
   return {
-    operator: createOperator({ registry, backups, status: noStatus }),
+    operator: createOperator({ registry, backups, status: noStatus, retained: retainedOf(database) }),
     close: async () => {
       await registry.close()
       await database.close()

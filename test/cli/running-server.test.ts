@@ -15,6 +15,7 @@ import { openRealStore, run } from './harness.ts'
 const env = { MOORING_LISTEN_MQTT: '127.0.0.1:0', MOORING_LISTEN_HTTP: '127.0.0.1:0' }
 const URLS = ['--url', 'https://broker.example/api/register-device', '--mqtt-url', 'mqtts://broker.example']
 const LIST_FILE = 'list.csv'
+const FLEET_FILE = 'fleet.csv'
 const SECRET_FILE = 'chosen-secret.txt'
 
 /** Every command that needs the store, refusals too, with its exit code. Each is run as it stands and with `--json`. */
@@ -59,6 +60,14 @@ const commands: readonly (readonly [code: number, ...words: string[]])[] = [
   [2, 'device', 'access', 'A1-0001', '--address', 'here'],
   [2, 'device', 'access', 'A1-0001'],
   [0, 'device', 'delete', 'line 3 – ä\u202e', '--yes'],
+  [0, 'device', 'import', FLEET_FILE, '--dry-run'],
+  [2, 'device', 'import', 'none.csv'],
+  [1, 'device', 'import', LIST_FILE],
+  [0, 'device', 'import', 'made.csv'],
+  [0, 'device', 'export', '--prefix', 'made'],
+  [0, 'topic', 'retained', 'list'],
+  [2, 'topic', 'retained', 'list', 'a/#/b'],
+  [0, 'topic', 'retained', 'clear', 'plant/#', '--yes'],
   [0, 'key', 'list'],
   [0, 'key', 'create', '--service', 'made', '--publish', 'losant/+/command', '--deny', 'losant/x/#'],
   [0, 'key', 'create', '--service', 'chosen', '--secret-file', SECRET_FILE],
@@ -162,13 +171,19 @@ const manyLines = /^journal (tail|export)/
 
 /** Commands that have nothing to do with the store, or nothing with one that a server has. */
 const others =
-  /^(serve|demo|self-test|status|health|version|upgrade-check|files|recipe check|doctor|completion|admin setup-url|cert show|token inspect|config \w+|backup (verify|restore)|store \w+)$/
+  /^(serve|demo|self-test|status|health|version|upgrade-check|firmware init|topic (tail|publish)|files|recipe check|doctor|completion|setup|admin setup-url|cert (show|self-signed|import|reload)|token inspect|config \w+|backup (verify|restore)|store \w+)$/
 
 test('every command that needs the store is in the table', async () => {
   const all = Array.from((await cliDocs()).matchAll(/^### mooring (.+)$/gm), ([, words]) => words ?? '')
-  const tried = new Set(commands.map(([, group, verb]) => (group === 'explain' ? group : `${group} ${verb}`)))
+  const tried = new Set(commands.map(([, ...words]) => words.slice(0, lengthOf(words)).join(' ')))
   assert.deepEqual(new Set(all.filter((words) => !others.test(words))), tried)
 })
+
+/** How many words are the command: most are two. */
+function lengthOf([group, verb]: readonly string[]): number {
+  if (group === 'explain') return 1
+  return group === 'topic' && verb === 'retained' ? 3 : 2
+}
 
 /** Two equal stores, each in a working folder of its own. */
 async function twoStores(t: TestContext): Promise<{ alone: string; served: string; token: string }> {
@@ -186,7 +201,9 @@ async function twoStores(t: TestContext): Promise<{ alone: string; served: strin
   await mkdir(join(config.data, 'recipes'))
   await writeFile(join(config.data, 'recipes', 'pump.yaml'), 'resourceType: DeviceRecipe\nname: pump\n')
   for (const name of [SECRET_FILE, 'there']) await writeFile(join(alone, name), 'a secret that somebody chose\n')
-  for (const folder of [alone, served]) await writeFile(join(folder, LIST_FILE), 'manufacturerId\nA1-0001\nB1\n')
+  await writeFile(join(alone, LIST_FILE), 'manufacturerId\nA1-0001\nB1\n')
+  await writeFile(join(alone, FLEET_FILE), 'manufacturerId\nC1\n')
+  for (const name of ['made.csv', 'made.csv-json']) await writeFile(join(alone, name), `manufacturerId\nf-${name}\n`)
   await cp(alone, served, { recursive: true })
   return { alone, served, token }
 }
@@ -213,7 +230,7 @@ test('every command says the same whether a server runs or not, to people and to
   for (const [code, ...words] of commands) {
     for (const json of [false, true]) {
       // What is made or deleted is so once for people and once for programs.
-      const line = words.map((word) => (json && ['made', 'chosen'].includes(word) ? `${word}-json` : word))
+      const line = words.map((word) => (json && ['made', 'made.csv', 'chosen'].includes(word) ? `${word}-json` : word))
       const argv = [...line.map((word) => word.replace('TOKEN', token)), ...(json ? ['--json'] : [])]
       const without = await run(argv, { cwd: alone, env, openLocal: openRealStore })
       const beside = await run(argv, { cwd: served, env })

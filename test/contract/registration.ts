@@ -31,7 +31,8 @@ async function refuses(t: TestContext, door: RegistrationDoor, bad: BadRequest):
     assert.deepEqual(Object.keys(others), ['code', 'retryable', 'serverTime'])
     assert.equal(others['retryable'], false)
     const serverTime = Date.parse(String(others['serverTime']))
-    assert.ok(Math.abs(serverTime - Date.parse(String(reply.headers.date))) <= 1000)
+    // Node renews the header once a second, and later on a busy machine.
+    assert.ok(Math.abs(serverTime - Date.parse(String(reply.headers.date))) <= 5_000)
     assert.equal(reply.headers['access-control-allow-origin'], '*')
     assert.deepEqual(await door.manufacturerIds(), before)
 

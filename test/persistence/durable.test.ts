@@ -253,9 +253,10 @@ test('what was handed out of the stored sessions stays as it was when one of the
   const subject = await inMemory(t)
   await subject.persistence.addSubscriptions({ id: 's' }, [{ topic: 'a', qos: 1 }])
   const [stored] = [...subject.persistence.storedSessions()]
+  assert.ok(stored !== undefined)
   await subject.persistence.addSubscriptions({ id: 's' }, [{ topic: 'b', qos: 2 }])
   await subject.persistence.removeSubscriptions({ id: 's' }, ['a'])
-  assert.deepEqual(stored?.subscriptions, new Map([['a', { qos: 1 }]]))
+  assert.deepEqual([...stored.subscriptions], [['a', { qos: 1 }]])
   assert.deepEqual(await subject.persistence.subscriptionsByClient({ id: 's' }), [{ topic: 'b', qos: 2 }])
 })
 
@@ -275,13 +276,38 @@ test('whom a topic reaches is answered from the first question on, and after eve
   assert.deepEqual(await reached(), [])
 })
 
+test('a subscription is after a restart what it was before, whatever stands in its filter and beside it', async (t) => {
+  const subject = await inMemory(t)
+  const subscriptions = [
+    { topic: 'a/b', qos: 0 },
+    { topic: 'a/+', qos: 1 },
+    { topic: '#', qos: 2 },
+    { topic: '', qos: 1 },
+    { topic: '","qos":0}', qos: 2 },
+    { topic: 'quotes "/\\ and \u0001', qos: 1 },
+    { topic: 'ä/漢字/🚲', qos: 2 },
+    { topic: 'mqtt 5', qos: 1, rh: 2, rap: true, nl: false, subscriptionIdentifier: 7 },
+  ] as const
+  await subject.persistence.addSubscriptions({ id: 's' }, subscriptions)
+  await subject.restart()
+  const after = await subject.persistence.subscriptionsByClient({ id: 's' })
+  assert.equal(after.length, subscriptions.length)
+  for (const given of subscriptions) {
+    assert.deepEqual(
+      after.find(({ topic }) => topic === given.topic),
+      given,
+    )
+  }
+})
+
 test('a session without subscriptions is a session, after a restart too', async (t) => {
   const subject = await inMemory(t)
   assert.equal(await subject.persistence.openSession('s'), false)
   await subject.restart()
   assert.ok(subject.persistence.hasSession('s'))
   assert.equal(await subject.persistence.openSession('s'), true)
-  assert.deepEqual([...subject.persistence.storedSessions()], [{ clientId: 's', subscriptions: new Map() }])
+  const stored = Array.from(subject.persistence.storedSessions(), (one) => [one.clientId, one.subscriptions.size])
+  assert.deepEqual(stored, [['s', 0]])
   await subject.persistence.forgetSession('s')
   await subject.restart()
   assert.equal(subject.persistence.hasSession('s'), false)

@@ -133,6 +133,29 @@ test('a webhook that failed five times is left alone, and asked again by one dev
   assert.equal(asked, 8)
 })
 
+test(
+  'sixty-four questions are under way at most; whoever comes then is told to come again at once',
+  { timeout: 20_000 },
+  async (t) => {
+    const open: ServerResponse[] = []
+    const url = await anEndpoint(t, (_request, response) => void open.push(response))
+    const asked = async (questions: number): Promise<void> => {
+      while (open.length < questions) await new Promise(setImmediate)
+    }
+    const webhook = aWebhook(url, { timeoutMs: 5_000 })
+    const asking = Array.from({ length: 64 }, () => webhook.decide(REQUEST))
+    await asked(64)
+    await assert.rejects(webhook.decide(REQUEST), refusal('ERR_ADMISSION_UNDECIDED'))
+    assert.equal(open.length, 64)
+    for (const response of open) response.end('{"admit":true}')
+    await Promise.all(asking)
+    const later = webhook.decide(REQUEST)
+    await asked(65)
+    open[64]?.end('{"admit":true}')
+    await later
+  },
+)
+
 test('a registry in mode webhook asks it once for each new ID, and nobody without one', async (t) => {
   const registry = await aRegistry(t, { registrationMode: 'webhook' })
   const token = await aToken(registry)

@@ -11,8 +11,10 @@ test('hashing never takes the whole thread pool from the store', () => {
   const cases: [threads: number, cores: number, atOnce: number][] = [
     [4, 1, 1],
     [4, 2, 2],
+    [6, 2, 4],
     [4, 8, 2],
-    [12, 8, 8],
+    [12, 8, 10],
+    [20, 8, 16],
     [1, 4, 1],
   ]
   for (const [threads, cores, atOnce] of cases) assert.equal(hashesAtOnce(threads, cores), atOnce)

@@ -48,10 +48,11 @@ class ByHand implements Surroundings {
 }
 
 /** Always calm: as fast as hashes go. */
+let passed = 0
 const calm: Surroundings = {
   quietMs: () => Infinity,
   load: () => 0,
-  now: () => Infinity,
+  now: () => (passed += 10_000),
   after: (_ms, then) => {
     const soon = setImmediate(then)
     return () => clearImmediate(soon)
@@ -94,6 +95,7 @@ for (const { name, disturb } of idle) {
     await around.pass()
     assert.equal(prepared.size, 1)
     disturb(around)
+    around.clock += 12
     for (let looks = 0; looks < 5; looks++) await around.pass()
     assert.equal(prepared.size, 1)
     assert.deepEqual(around.waits.slice(-4), [1000, 1000, 1000, 1000])
@@ -116,12 +118,28 @@ test('nothing is made ahead while devices register, until a second after the las
   assert.equal(prepared.size, 1)
 })
 
-test('one at a time is made, each some milliseconds after the last, and nothing is looked at once there are enough', async () => {
+const paces = [
+  { busy: 0, most: 2051, waits: [5000, 1, 1] },
+  { busy: 0, most: 2050, waits: [5000, 1, 12] },
+  { busy: 0.3, most: 2051, waits: [5000, 12, 12] },
+]
+for (const { busy, most, waits } of paces) {
+  test(`of ${most} secrets some are made after ${waits.join(', ')} ms at a load of ${busy}`, async () => {
+    const around = new ByHand()
+    around.busy = busy
+    const prepared = new PreparedSecrets(most, counting(), around)
+    for (let passes = 0; passes < 3; passes++) await around.pass()
+    assert.equal(prepared.size, 3)
+    assert.deepEqual(around.waits.slice(0, 3), waits)
+  })
+}
+
+test('one at a time is made, some seconds after the start, and nothing is looked at once there are enough', async () => {
   const around = new ByHand()
   const prepared = new PreparedSecrets(3, counting(), around)
   for (let passes = 0; passes < 3; passes++) await around.pass()
   assert.equal(prepared.size, 3)
-  assert.deepEqual(around.waits, [1000, 12, 12])
+  assert.deepEqual(around.waits, [5000, 12, 12])
   assert.equal(around.isWaiting, false)
   prepared.take()
   assert.equal(around.isWaiting, true)
@@ -144,7 +162,7 @@ test('a secret that cannot be hashed is tried again later, and nobody is bothere
   const prepared = new PreparedSecrets(1, () => (failures-- > 0 ? Promise.reject(new Error('memory')) : make()), around)
   for (let passes = 0; passes < 3; passes++) await around.pass()
   assert.equal(prepared.size, 1)
-  assert.deepEqual(around.waits, [1000, 1000, 1000])
+  assert.deepEqual(around.waits, [5000, 1000, 1000])
 })
 
 test('at the end they are forgotten, the one that is being made too', async () => {

@@ -22,13 +22,17 @@ async function fill(database: Database, from = 0, to = 3000): Promise<void> {
   await Promise.all(writes)
 }
 
+/** With tables, and with a log: as a process leaves it that is killed. */
 async function aStore(t: TestContext): Promise<string> {
+  const running = await aFolder(t)
+  const first = await openDatabase(running)
+  await fill(first)
+  await first.close()
+  const second = await openDatabase(running)
+  await fill(second, 3000, 6000)
   const folder = await aFolder(t)
-  for (const start of [0, 3000]) {
-    const database = await openDatabase(folder)
-    await fill(database, start, start + 3000)
-    await database.close()
-  }
+  await cp(running, folder, { recursive: true })
+  await second.close()
   return folder
 }
 
@@ -303,6 +307,17 @@ test('a record that was being written when the machine died is no damage', async
   const database = await openDatabase(folder)
   t.after(() => database.close())
   assert.match((await database.level.get('device 5999')) ?? '', /^5999 /)
+})
+
+test('a store that was closed has nothing in its log, which the next start would have to read, and all of it in tables', async (t) => {
+  const folder = await aFolder(t)
+  const database = await openDatabase(folder)
+  await fill(database)
+  await database.close()
+  assert.equal((await stat(await firstOf(folder, /\.log$/))).size, 0)
+  const again = await openDatabase(folder)
+  t.after(() => again.close())
+  assert.match((await again.level.get('device 2999')) ?? '', /^2999 /)
 })
 
 test('a table that a compaction left behind when the process stopped is no damage, and is gone after the start', async (t) => {

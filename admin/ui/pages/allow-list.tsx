@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
-import { useLocation } from 'preact-iso'
 import { ask, messageOf, type Answer } from '../api.ts'
 import { abandonImport, importFile, type Import } from '../import-file.ts'
 import { changes } from '../live.ts'
+import { here, search } from '../location.ts'
 import { Confirm, Dialog } from '../parts/dialog.tsx'
 import { Choice, Field, Form } from '../parts/form.tsx'
 import { Alert, Badge, Card, Empty, Facts, Page, Time, Trouble } from '../parts/layout.tsx'
@@ -23,7 +23,7 @@ const SHOW = [
 type Only = 'missing' | 'arrived'
 
 export function AllowListPage() {
-  const { query, route } = useLocation()
+  const { query } = here()
   const { after } = query
   const only: Only | undefined = query['only'] === 'missing' || query['only'] === 'arrived' ? query['only'] : undefined
   const status = useLoaded(() => ask('allowListStatus'), [changes.value])
@@ -31,10 +31,6 @@ export function AllowListPage() {
     () => ask('listAllowList', { limit: PAGE, ...(only ? { only } : {}), ...(after ? { after } : {}) }),
     [only, after, changes.value],
   )
-  const go = (search: Record<string, string>): void => {
-    const given = Object.entries(search).filter(([, value]) => value !== '')
-    route(given.length === 0 ? '/allow-list' : `/allow-list?${new URLSearchParams(given)}`)
-  }
   const isAdding = useSignal(false)
   const removing = useSignal<string | undefined>(undefined)
   const reload = (): void => {
@@ -89,7 +85,7 @@ export function AllowListPage() {
             isInline
             options={SHOW}
             value={only ?? ''}
-            onChange={(value) => go({ only: value })}
+            onChange={(value) => search('/allow-list', { only: value })}
           />
         }
       >
@@ -132,7 +128,11 @@ export function AllowListPage() {
             ]}
           />
         )}
-        <Pager isFirst={!after} next={found?.next} go={(next) => go({ only: only ?? '', after: next ?? '' })} />
+        <Pager
+          isFirst={!after}
+          next={found?.next}
+          go={(next) => search('/allow-list', { only: only ?? '', after: next ?? '' })}
+        />
       </Card>
       {isAdding.value ? <AddOne close={() => (isAdding.value = false)} done={reload} /> : null}
       {removing.value === undefined ? null : (

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
-import { useLocation } from 'preact-iso'
 import { ask, messageOf } from '../api.ts'
 import { changes } from '../live.ts'
+import { here, search } from '../location.ts'
 import { Confirm } from '../parts/dialog.tsx'
 import { Choice } from '../parts/form.tsx'
 import { Alert, Badge, Card, Empty, Page, Time, Trouble } from '../parts/layout.tsx'
@@ -23,7 +23,7 @@ const STATES = [
 const KIND = { waiting: 'warn', approved: 'good', refused: 'bad' } as const
 
 export function ApprovalsPage() {
-  const { query, route } = useLocation()
+  const { query } = here()
   const { after } = query
   const state = query['state'] === 'approved' || query['state'] === 'refused' ? query['state'] : 'waiting'
   const status = useLoaded(() => ask('allowListStatus'), [changes.value])
@@ -45,7 +45,6 @@ export function ApprovalsPage() {
     error.value = undefined
     decide(decision, [manufacturerId]).catch((reason: unknown) => (error.value = messageOf(reason)))
   }
-  const go = (search: Record<string, string>): void => route(`/approvals?${new URLSearchParams(search)}`)
   const found = page.value.value
   const waiting = status.value.value?.waitingApprovals
   const canDecide = may('operator') && state !== 'approved'
@@ -77,7 +76,7 @@ export function ApprovalsPage() {
             isInline
             options={STATES}
             value={state}
-            onChange={(value) => go({ state: value })}
+            onChange={(value) => search('/approvals', { state: value })}
           />
         }
       >
@@ -131,7 +130,7 @@ export function ApprovalsPage() {
         <Pager
           isFirst={!after}
           next={found?.next}
-          go={(next) => go({ state, ...(next === undefined ? {} : { after: next }) })}
+          go={(next) => search('/approvals', { state, ...(next === undefined ? {} : { after: next }) })}
         />
       </Card>
       {everyone.value === undefined ? null : (

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
-import { useLocation } from 'preact-iso'
 import { ask, messageOf, type Answer } from '../api.ts'
+import { goTo } from '../location.ts'
 import { Confirm, Copyable, Shown } from '../parts/dialog.tsx'
 import { Alert } from '../parts/layout.tsx'
 
@@ -22,7 +22,6 @@ const DEEDS: Readonly<Record<Deed, { verb: string; what: string }>> = {
 }
 
 export function DeviceActions({ device, changed }: { device: Device; changed: () => void }) {
-  const { route } = useLocation()
   const deed = useSignal<Deed | undefined>(undefined)
   const secret = useSignal<Answer<'rotateDevice'> | undefined>(undefined)
   const error = useSignal<string | undefined>(undefined)
@@ -36,7 +35,7 @@ export function DeviceActions({ device, changed }: { device: Device; changed: ()
     },
     delete: async () => {
       await ask('deleteDevice', request)
-      route('/devices')
+      goTo('/devices')
     },
   }
   const undo = (operation: 'enableDevice' | 'releaseDevice'): void => {

@@ -135,6 +135,7 @@ export function SendCommand({ id, isConnected }: { id: string; isConnected: bool
 const FATES = {
   sent: 'the device hears it now.',
   queued: 'it waits in the session of the device until that comes back.',
+  full: 'it was not kept: so much waits for the device already. storage.queueMessages and storage.queueBytes say how much may.',
   unheard:
     'the device did not hear it, and nothing waits for it. It is away without a session, or does not subscribe to its commands.',
 } as const

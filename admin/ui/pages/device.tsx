@@ -1,5 +1,4 @@
 import { useEffect } from 'preact/hooks'
-import { useRoute } from 'preact-iso'
 import { ask, type Answer } from '../api.ts'
 import { changes, onEvents } from '../live.ts'
 import { Alert, Badge, Card, Facts, Page, Time } from '../parts/layout.tsx'
@@ -15,8 +14,7 @@ type Device = Answer<'getDevice'>
 
 const BACK = { href: '/devices', text: '← Devices' }
 
-export function DevicePage() {
-  const { id = '' } = useRoute().params
+export function DevicePage({ id }: { id: string }) {
   const device = useLoaded(() => ask('getDevice', { device: id }), [id, changes.value])
   useEffect(
     () =>

@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { useLocation } from 'preact-iso'
 import { ask, PREFIX, type Answer } from '../api.ts'
 import type { Filter } from '../change-all.ts'
 import { comebacks, onEvents, type LiveEvent } from '../live.ts'
+import { goTo, here } from '../location.ts'
 import { Choice, Field, Filters } from '../parts/form.tsx'
 import { Badge, Card, Empty, Page, Time, Trouble } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
@@ -45,7 +45,7 @@ const queryOf = (search: Readonly<Record<string, string | undefined>>): string =
   new URLSearchParams(Object.entries(search).flatMap(([name, value]) => (value ? [[name, value]] : []))).toString()
 
 export function DevicesPage() {
-  const { query, route } = useLocation()
+  const { query } = here()
   const search: Search = query
   const filter = filterOf(search)
   const isFiltered = Object.keys(filter).length > 0
@@ -64,7 +64,7 @@ export function DevicesPage() {
   )
   const go = (wanted: Readonly<Record<string, string | undefined>>): void => {
     const text = queryOf(wanted)
-    route(text === '' ? '/devices' : `/devices?${text}`)
+    goTo(text === '' ? '/devices' : `/devices?${text}`)
   }
   const showNew = (): void => {
     arrived.value = 0

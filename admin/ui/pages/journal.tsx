@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
-import { useLocation } from 'preact-iso'
 import { ask, messageOf } from '../api.ts'
 import { exportJournal } from '../export-journal.ts'
+import { here, search } from '../location.ts'
 import { Choice, Field, Filters } from '../parts/form.tsx'
 import { Alert, Card, Page } from '../parts/layout.tsx'
 import { several } from '../words.ts'
@@ -31,12 +31,8 @@ const RESULTS = [
 const NAMES = ['device', 'address', 'token', 'kind', 'result', 'since', 'until'] as const
 
 export function JournalPage() {
-  const { query, route } = useLocation()
+  const { query } = here()
   const filter = Object.fromEntries(NAMES.flatMap((name) => (query[name] ? [[name, query[name]]] : [])))
-  const go = (search: Readonly<Record<string, string>>): void => {
-    const given = Object.entries(search).filter(([, value]) => value !== '')
-    route(given.length === 0 ? '/journal' : `/journal?${new URLSearchParams(given)}`)
-  }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const request = filter as JournalRequest
   const before = query['before'] === undefined ? {} : { before: Number(query['before']) }
@@ -47,7 +43,11 @@ export function JournalPage() {
       actions={<Tools request={request} />}
     >
       <Card>
-        <Filters values={{ ...query }} apply={go} {...(Object.keys(filter).length > 0 ? { clear: () => go({}) } : {})}>
+        <Filters
+          values={{ ...query }}
+          apply={(wanted) => search('/journal', wanted)}
+          {...(Object.keys(filter).length > 0 ? { clear: () => search('/journal', {}) } : {})}
+        >
           <Field
             label="Device"
             placeholder="device or manufacturer ID"
@@ -64,7 +64,7 @@ export function JournalPage() {
         <JournalTable
           label="Journal"
           request={{ ...request, ...before }}
-          go={(next) => go({ ...filter, before: next === undefined ? '' : String(next) })}
+          go={(next) => search('/journal', { ...filter, before: next === undefined ? '' : String(next) })}
           empty={Object.keys(filter).length > 0 ? 'Nothing matches.' : 'Nothing was written down yet.'}
         />
       </Card>

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { ask, type Answer } from '../api.ts'
+import { withGaps } from '../gaps.ts'
 import { changes, latest, rates, stats, type LiveEvent } from '../live.ts'
 import { Chart } from '../parts/chart.tsx'
 import { Choice } from '../parts/form.tsx'
@@ -15,6 +16,8 @@ const SPANS = [
   ['1h', 'the last hour'],
   ['24h', 'the last 24 hours'],
 ] as const
+
+const STEP_SECONDS = { '1h': 10, '24h': 300 }
 
 const REREAD_MS = 10_000
 
@@ -65,7 +68,7 @@ export function OverviewPage() {
         }
       >
         <Trouble of={history} />
-        <Traffic history={history.value.value} />
+        <Traffic history={history.value.value} step={STEP_SECONDS[span.value]} />
       </Card>
     </Page>
   )
@@ -172,32 +175,32 @@ function Attention({ checks }: { checks: Overview['checks'] | undefined }) {
   )
 }
 
-const NONE: readonly number[] = []
+const NOTHING = { times: [], connected: [], messagesIn: [], messagesOut: [], registrations: [], refused: [] }
 
 /** Drawn before there is anything to draw, so that nothing moves when there is. */
-function Traffic({ history }: { history: Answer<'history'> | undefined }) {
-  const times = history?.times ?? NONE
+function Traffic({ history, step }: { history: Answer<'history'> | undefined; step: number }) {
+  const { times, ...columns } = useMemo(() => withGaps(history ?? NOTHING, step), [history])
   return (
     <div class="charts">
       <Chart
         label="Messages a second"
         times={times}
         series={[
-          { label: 'in', colour: '--series-1', values: history?.messagesIn ?? NONE },
-          { label: 'out', colour: '--series-2', values: history?.messagesOut ?? NONE },
+          { label: 'in', colour: '--series-1', values: columns.messagesIn },
+          { label: 'out', colour: '--series-2', values: columns.messagesOut },
         ]}
       />
       <Chart
         label="Clients"
         times={times}
-        series={[{ label: 'connected', colour: '--series-1', values: history?.connected ?? NONE }]}
+        series={[{ label: 'connected', colour: '--series-1', values: columns.connected }]}
       />
       <Chart
         label="Registrations"
         times={times}
         series={[
-          { label: 'accepted', colour: '--series-1', values: history?.registrations ?? NONE },
-          { label: 'refused', colour: '--series-3', values: history?.refused ?? NONE },
+          { label: 'accepted', colour: '--series-1', values: columns.registrations },
+          { label: 'refused', colour: '--series-3', values: columns.refused },
         ]}
       />
     </div>

@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
-import { useLocation } from 'preact-iso'
 import { wholeList } from '../../whole-list.ts'
 import { ask, messageOf, type Answer } from '../api.ts'
 import { changes } from '../live.ts'
+import { goTo, here } from '../location.ts'
 import { Choice } from '../parts/form.tsx'
 import { Alert, Badge, Card, Empty, Page, Time, Trouble } from '../parts/layout.tsx'
 import { useLoaded } from '../parts/loading.ts'
@@ -26,7 +26,7 @@ const allTokens = (): Promise<Token[]> =>
   })
 
 export function RegistrationPage() {
-  const { query, route } = useLocation()
+  const { query } = here()
   const tokens = useLoaded(allTokens, [changes.value])
   const overview = useLoaded(() => ask('overview'), [])
   const isCreating = useSignal(query['first'] === '1' && may('operator'))
@@ -34,7 +34,7 @@ export function RegistrationPage() {
   const found = tokens.value.value
   const closeDialog = (): void => {
     isCreating.value = false
-    if (query['first'] === '1') route('/registration', true)
+    if (query['first'] === '1') goTo('/registration', true)
   }
   return (
     <Page

@@ -78,8 +78,10 @@ function optionsFor(element: HTMLElement, series: readonly Series[]): uPlot.Opti
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    cursor: { drag: { x: false, y: false }, points: { show: false } },
+    // What is switched off here is not in the build at all: lean-uplot.mjs.
+    cursor: { show: false },
     legend: { show: false },
+    select: { show: false, left: 0, top: 0, width: 0, height: 0 },
     padding: [8, 8, 0, 0],
     // Ten minutes at least: a line of three points says little, and would shrink from one to the next.
     scales: {

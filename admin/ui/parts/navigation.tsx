@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { useLocation } from 'preact-iso'
 import { ask } from '../api.ts'
 import { changes, isLive } from '../live.ts'
+import { here } from '../location.ts'
 import { logOut, session } from '../session.ts'
 import { countText } from '../words.ts'
 import { Icon } from './icons.tsx'
@@ -20,7 +20,7 @@ const PAGES = [
 ] as const
 
 export function Navigation() {
-  const { path } = useLocation()
+  const { path } = here()
   const isOpen = useSignal(false)
   useEffect(() => {
     isOpen.value = false

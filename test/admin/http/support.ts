@@ -79,6 +79,7 @@ export async function anAdminDoor(
     readiness: () => [{ name: 'store', ok: true }],
     changed,
     server: A_RUNNING_SERVER,
+    retained: { list: async () => ({ messages: [] }), clear: async () => 0 },
     ...operator,
   } as OperatorParts
   const admin = createAdminHttp({

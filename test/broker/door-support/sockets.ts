@@ -8,6 +8,7 @@ import { createAdmission, type Admission, type AdmissionLimits } from '../../../
 import type { Accept, AcceptBytes, Peer } from '../../../broker/peer.ts'
 import { createWebSocketDoor, type WebSocketDoor, type WebSocketDoorOptions } from '../../../broker/websocket.ts'
 import { openTcpHandles } from '../../../broker/tcp-stream.ts'
+import { openTlsHandles } from '../../../broker/tls-stream.ts'
 import { aLog, LIMITS } from './connections.ts'
 import { Heard } from './heard.ts'
 
@@ -42,7 +43,7 @@ export const echo: Accept = (stream) => {
 }
 
 /** What carries the frames. */
-export type Carrier = 'handle' | 'socket' | 'tls'
+export type Carrier = 'handle' | 'socket' | 'TLS handle' | 'TLS socket'
 
 export interface WebSocketServerUnderTest {
   readonly door: WebSocketDoor
@@ -74,8 +75,15 @@ export async function aWebSocketServer(
     heard.push(one)
     stream.listen(one)
   }
-  const handles = carrier === 'handle' ? await openTcpHandles() : undefined
-  const door = createWebSocketDoor({ ...inside, acceptBytes, maxMessageBytes: 1_048_576, handles, ...doorOptions })
+  const taken = carrier === 'handle' || carrier === 'TLS handle' ? await openTcpHandles() : undefined
+  const door = createWebSocketDoor({
+    ...inside,
+    acceptBytes,
+    maxMessageBytes: 1_048_576,
+    handles: taken,
+    tlsHandles: carrier === 'TLS handle' ? await openTlsHandles(taken) : undefined,
+    ...doorOptions,
+  })
   const server = tls === undefined ? http.createServer() : https.createServer(tls)
   server.on('request', (_request, response) => response.end('not mqtt'))
   server.on('connection', (socket: net.Socket) => door.connectionOpened(socket))
