@@ -22,10 +22,14 @@ function load(name) {
 
 const requirePart = (id) => (id.startsWith('./') ? load(id.slice(2)) : require(id))
 
-/** Only of what a start of the server needs, and only for the machine that built it. */
+/** RFC 8878 §3.1.1: how a Zstandard frame begins. */
+const ZSTD_MAGIC = 0xfd2fb528
+
+/** Only of what a start of the server needs, and only for the machine that built it; the longest is packed. */
 function keptCode(name) {
   try {
-    return Buffer.from(getRawAsset(`code/${name}.cache`))
+    const kept = Buffer.from(getRawAsset(`code/${name}.cache`))
+    return kept.readUInt32LE(0) === ZSTD_MAGIC ? zstdDecompressSync(kept) : kept
   } catch {
     return undefined
   }
