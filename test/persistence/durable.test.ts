@@ -286,7 +286,7 @@ test('a subscription is after a restart what it was before, whatever stands in i
     { topic: '","qos":0}', qos: 2 },
     { topic: 'quotes "/\\ and \u0001', qos: 1 },
     { topic: 'ä/漢字/🚲', qos: 2 },
-    { topic: 'mqtt 5', qos: 1, rh: 2, rap: true, nl: false, subscriptionIdentifier: 7 },
+    { topic: 'mqtt 5', qos: 1, rh: 2, rap: true, nl: false, subscriptionIdentifier: 12 },
   ] as const
   await subject.persistence.addSubscriptions({ id: 's' }, subscriptions)
   await subject.restart()
