@@ -99,6 +99,7 @@ export async function openDatabase(folder: string, options: DatabaseOptions = {}
         created,
         close: async () => {
           await writer.close()
+          await emptyLog(level)
           await level.close()
           witness.close()
         },
@@ -158,6 +159,22 @@ async function openLevel(
     if (systemCode(cause) === 'LEVEL_LOCKED') throw inUse(store, reached, cause)
     throw new StorageError(`The store ${store} does not open: ${messageOf(cause)}.`, RESTORE, { cause })
   }
+}
+
+interface Compacting {
+  compactRange(start: string, end: string): Promise<void>
+}
+
+const isCompacting = (level: object): level is Compacting => 'compactRange' in level
+
+/**
+ * Makes a table of what stands in the log alone, which the next start would do else, before it could do anything. LevelDB
+ * does that first when it is asked to compact, and no key is in this range.
+ */
+async function emptyLog(level: StoreLevel): Promise<void> {
+  if (level.status !== 'open' || !isCompacting(level)) return
+  // Nothing is lost when it fails: the log stays, and is read at the next start.
+  await level.compactRange('', '').catch(() => {})
 }
 
 /** What LevelDB needs before it can go on: a new log, and its memory table as a file. */

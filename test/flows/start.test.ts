@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { loadConfig } from '../../config.ts'
@@ -7,6 +7,7 @@ import { openStore } from '../../open-store.ts'
 import { openRealStore, run } from '../cli/harness.ts'
 import type { Child } from '../support/child.ts'
 import { aFolder } from '../support/folder.ts'
+import { copyAsKilled } from '../support/killed-folder.ts'
 import { memoryLog } from '../support/log.ts'
 import { aDevice } from '../support/registry.ts'
 import { startMooring, startProgram } from '../support/server.ts'
@@ -55,16 +56,17 @@ test('a data folder that a running server has is refused to the next one, and th
   assert.equal(await server.stop(), 0)
 })
 
-/** A working folder with a data folder that was started twice, so that a table and a log are in its store. */
+/** A working folder with a data folder as a second server leaves it that is killed: with a table and a log in its store. */
 async function aUsedFolder(t: TestContext): Promise<string> {
   const cwd = await aFolder(t)
   const { config } = loadConfig({ env: {}, cwd })
   for (const manufacturerId of ['A1-0001', 'A1-0002']) {
     const { database, registry } = await openStore(config, { log: memoryLog(), poolThreads: 4 })
     await aDevice(registry, manufacturerId)
+    if (database.bootNumber === 2) await copyAsKilled(config.data, join(cwd, 'data'))
     await database.close()
   }
-  await rename(config.data, join(cwd, 'data'))
+  await rm(config.data, { recursive: true })
   return cwd
 }
 

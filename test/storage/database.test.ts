@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openDatabase, StorageError, type Database } from '../../storage/index.ts'
+import { copyAsKilled } from '../support/killed-folder.ts'
 
 async function aFolder(t: TestContext): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), 'mooring-storage-'))
@@ -30,8 +31,8 @@ async function aStore(t: TestContext): Promise<string> {
   await first.close()
   const second = await openDatabase(running)
   await fill(second, 3000, 6000)
-  const folder = await aFolder(t)
-  await cp(running, folder, { recursive: true })
+  const folder = join(await aFolder(t), 'data')
+  await copyAsKilled(running, folder)
   await second.close()
   return folder
 }
@@ -307,6 +308,17 @@ test('a record that was being written when the machine died is no damage', async
   const database = await openDatabase(folder)
   t.after(() => database.close())
   assert.match((await database.level.get('device 5999')) ?? '', /^5999 /)
+})
+
+test('a store that was closed has nothing in its log, which the next start would have to read, and all of it in tables', async (t) => {
+  const folder = await aFolder(t)
+  const database = await openDatabase(folder)
+  await fill(database)
+  await database.close()
+  assert.equal((await stat(await firstOf(folder, /\.log$/))).size, 0)
+  const again = await openDatabase(folder)
+  t.after(() => again.close())
+  assert.match((await again.level.get('device 2999')) ?? '', /^2999 /)
 })
 
 test('a table that a compaction left behind when the process stopped is no damage, and is gone after the start', async (t) => {

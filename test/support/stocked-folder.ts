@@ -4,6 +4,7 @@ import { DurablePersistence } from '../../broker/persistence/index.ts'
 import { loadConfig, type Config } from '../../config.ts'
 import { openStore } from '../../open-store.ts'
 import { message } from '../contract/persistence.ts'
+import { copyAsKilled } from './killed-folder.ts'
 import { memoryLog } from './log.ts'
 import { aDevice } from './registry.ts'
 import type { Credentials } from './server.ts'
@@ -22,11 +23,15 @@ const READER = { id: 'reader' }
 
 const configOf = (folder: string): Config => loadConfig({ env: { MOORING_DATA: folder }, cwd: folder }).config
 
-/** Fills a data folder over several starts: devices, keys, sessions with what waits for them, retained messages, a will. */
+/**
+ * Fills a data folder over several starts, of which the last was killed: devices, keys, sessions with what waits for them,
+ * retained messages, a will.
+ */
 export async function stockFolder(folder: string): Promise<Stock> {
   const devices: Credentials[] = []
+  const running = `${folder}-running`
   for (let start = 0; start < 3; start++) {
-    const { database, registry } = await openStore(configOf(folder), { log: memoryLog(), poolThreads: 4 })
+    const { database, registry } = await openStore(configOf(running), { log: memoryLog(), poolThreads: 4 })
     for (let n = 0; n < DEVICES / 3; n++) devices.push(await aDevice(registry, `A1-${start}-${n}`))
     await registry.serviceKeys.create({ name: `service-${start}`, rules: { subscribe: ['losant/#'] } })
     const persistence = new DurablePersistence({ database, log: memoryLog() })
@@ -48,9 +53,11 @@ export async function stockFolder(folder: string): Promise<Stock> {
     await database.writer.join((commit) =>
       commit.put(rooms.wills.ofText(`00000000000${start}:0`), Buffer.from(JSON.stringify(will))),
     )
+    if (start === 2) await copyAsKilled(running, folder)
     await persistence.destroy()
     await database.close()
   }
+  await rm(running, { recursive: true })
   const copy = `${folder}-looked-at`
   await cp(folder, copy, { recursive: true })
   const stock = await stockOf(copy)
