@@ -4,7 +4,7 @@ import { systemCode } from './files.ts'
 import { blockEndOf, endOfRecord, HEADER_BYTES, nextRecordAt } from './log-format.ts'
 import { versionOf, type KeyRange, type Version } from './manifest.ts'
 import { readAhead } from './read-ahead.ts'
-import { blocksOf, NOT_A_TABLE, readBlock } from './table.ts'
+import { blocksOf, filtersOf, NOT_A_TABLE, readBlock } from './table.ts'
 
 /** A file of the store that is missing or does not hold what was written, and how that shows. */
 export interface Damage {
@@ -138,6 +138,17 @@ function logProblem(bytes: Buffer, strict: boolean): string | undefined {
 function tableProblem(bytes: Buffer): string | undefined {
   try {
     for (const { from, size } of blocksOf(bytes)) readBlock(bytes, from, size)
+  } catch (error) {
+    if (error instanceof RangeError) return tableProblemOf(error)
+    throw error
+  }
+  return filterProblem(bytes)
+}
+
+/** @param table - one whose index can be read. */
+export function filterProblem(table: Buffer): string | undefined {
+  try {
+    for (const { from, size } of filtersOf(table)) readBlock(table, from, size)
   } catch (error) {
     if (error instanceof RangeError) return tableProblemOf(error)
     throw error

@@ -1,6 +1,7 @@
 import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  filterProblem,
   findMissingLog,
   findMissingTables,
   logNumberOf,
@@ -151,6 +152,9 @@ async function placesIn(file: string, version: Version | undefined, damages: Dam
     }
     before = place.last
   }
+  // No record is lost with one.
+  const problem = filterProblem(table)
+  if (problem !== undefined) damages.push({ file, problem })
   return { file, blocks }
 }
 

@@ -44,6 +44,20 @@ export function blocksOf(table: Buffer): BlockPlace[] {
   })
 }
 
+/**
+ * The places of the filters, which tell LevelDB what a block does not hold. It does not check them: one with a wrong bit
+ * hides records that are there.
+ *
+ * @throws {RangeError} when their index cannot be read.
+ */
+export function filtersOf(table: Buffer): Omit<BlockPlace, 'last'>[] {
+  const footer = new Cursor(table, table.length - FOOTER_BYTES)
+  return Array.from(pairsOf(readBlock(table, footer.varint(), footer.varint())), ([, value]) => {
+    const handle = new Cursor(value, 0)
+    return { from: handle.varint(), size: handle.varint() }
+  })
+}
+
 export const NOT_A_TABLE = 'is cut short or is not a table'
 
 /**

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openDatabase, StorageError, type Database } from '../../storage/index.ts'
+import { filtersOf } from '../../storage/table.ts'
 import { copyAsKilled } from '../support/killed-folder.ts'
 
 async function aFolder(t: TestContext): Promise<string> {
@@ -277,6 +278,14 @@ const damages: { name: string; damage: (folder: string) => Promise<unknown>; say
   {
     name: 'with a table that was changed by one bit',
     damage: async (folder) => flip(await firstOf(folder, /\.ldb$/), 10_000),
+    says: [/\.ldb is damaged: the block at byte \d+ does not match its checksum/],
+  },
+  {
+    name: 'with a table whose filter would hide records',
+    damage: async (folder) => {
+      const table = await firstOf(folder, /\.ldb$/)
+      await flip(table, (filtersOf(await readFile(table))[0]?.from ?? assert.fail()) + 100)
+    },
     says: [/\.ldb is damaged: the block at byte \d+ does not match its checksum/],
   },
 ]

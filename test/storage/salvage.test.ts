@@ -4,6 +4,7 @@ import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { SalvagedStore, type KeyBounds } from '../../storage/index.ts'
+import { filtersOf } from '../../storage/table.ts'
 import { aFolder } from '../support/folder.ts'
 
 const RECORDS = 4000
@@ -134,6 +135,16 @@ for (const { name, keeps, atMost } of cuts) {
     assert.deepEqual(wrong, [])
   })
 }
+
+test('a bit flipped in a filter is told, and costs no record', async (t) => {
+  const { lost, wrong, damages } = await lostBy(t, async (store) => {
+    const table = await fileOf(store, /\.ldb$/)
+    await flip(table, (filtersOf(await readFile(table))[0]?.from ?? assert.fail()) + 100)
+  })
+  assert.deepEqual([lost, wrong], [[], []])
+  assert.equal(damages.length, 1)
+  assert.equal(damages[0]?.lost, undefined)
+})
 
 test('a bit flipped in a log costs the batch that it was in', async (t) => {
   const { lost, wrong, damages } = await lostBy(t, async (store) => flip(await fileOf(store, /\.log$/), 70_000))
