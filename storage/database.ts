@@ -163,18 +163,30 @@ async function openLevel(
 
 interface Compacting {
   compactRange(start: string, end: string): Promise<void>
+  getProperty(name: 'leveldb.stats'): string
 }
 
 const isCompacting = (level: object): level is Compacting => 'compactRange' in level
 
+/** Two full memory tables, in megabytes as LevelDB counts them. */
+const MUCH_UNSORTED = 64
+
 /**
  * Makes a table of what stands in the log alone, which the next start would do else, before it could do anything. LevelDB
- * does that first when it is asked to compact, and no key is in this range.
+ * does that first when it is asked to compact, and no key is in this range. But it then waits for the compaction that is
+ * under way, which a close would break off: after much was written that is more than a slow disk can do in the time of a
+ * stop, and reading the log is cheaper.
  */
 async function emptyLog(level: StoreLevel): Promise<void> {
-  if (level.status !== 'open' || !isCompacting(level)) return
+  if (level.status !== 'open' || !isCompacting(level) || unsortedOf(level) >= MUCH_UNSORTED) return
   // Nothing is lost when it fails: the log stays, and is read at the next start.
   await level.compactRange('', '').catch(() => {})
+}
+
+/** How many megabytes wait to be sorted in: the size of level 0, in the third column. Source: LevelDB db/db_impl.cc. */
+function unsortedOf(level: Compacting): number {
+  const [, megabytes = '0'] = /^ *0 +\d+ +(\d+) /m.exec(level.getProperty('leveldb.stats')) ?? []
+  return Number(megabytes)
 }
 
 /** What LevelDB needs before it can go on: a new log, and its memory table as a file. */

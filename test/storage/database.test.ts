@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Level } from 'level'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -328,6 +329,36 @@ test('a store that was closed has nothing in its log, which the next start would
   const again = await openDatabase(folder)
   t.after(() => again.close())
   assert.match((await again.level.get('device 2999')) ?? '', /^2999 /)
+})
+
+/** As LevelDB says it after 300 MB of writes; and a compaction that takes for ever. */
+class BusyLevel extends Level {
+  getProperty(): string {
+    return [
+      '                               Compactions',
+      'Level  Files Size(MB) Time(sec) Read(MB) Write(MB)',
+      '--------------------------------------------------',
+      '  0        6      207         1        0       345',
+      '  1       70      138         1      138       138',
+      '',
+    ].join('\n')
+  }
+
+  compactRange(): Promise<void> {
+    return new Promise(() => {})
+  }
+}
+
+test('a stop does not wait for the compaction of much that was written', { timeout: 10_000 }, async (t) => {
+  const folder = await aFolder(t)
+  const database = await openDatabase(folder, {
+    makeLevel: (location, options) => new BusyLevel(location, options),
+  })
+  await database.writer.write([{ type: 'put', key: 'device', value: 'kept' }])
+  await database.close()
+  const again = await openDatabase(folder)
+  t.after(() => again.close())
+  assert.equal(await again.level.get('device'), 'kept')
 })
 
 test('a table that a compaction left behind when the process stopped is no damage, and is gone after the start', async (t) => {
