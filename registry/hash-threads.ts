@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 
 /** Less than any hash costs, and far more than a thread uses that had none. */
@@ -16,7 +16,7 @@ const MOST_ROUNDS = 4
  * write to the disk; these are short. On Linux alone, where a priority is a thread's and lowering it is everybody's right.
  *
  * Node does not tell which threads these are. They are found by what they do: whoever has used the time of a hash while
- * hashes were run, and is not the main thread.
+ * hashes were run, and is not the main thread, nor is called something else.
  *
  * @param hash - runs one.
  * @returns how many were found.
@@ -39,13 +39,21 @@ export async function standBack(threads: number, hash: () => Promise<unknown>): 
   return found.size
 }
 
-/** The time that each thread but the main one has used, in nanoseconds. Source: Documentation/scheduler/sched-stats.rst. */
+/** What libuv calls the threads of its pool, in Node 26 for one. With an older one all are called as the process is. */
+const POOL_THREAD = 'libuv-worker'
+
+/** The time that each thread that may hash has used, in nanoseconds. Source: Documentation/scheduler/sched-stats.rst. */
 function usedNs(): Map<number, number> {
+  // In a PID namespace that sees the /proc of another these would be the numbers of other processes.
+  if (readlinkSync('/proc/self') !== `${process.pid}`) return new Map()
+  const ofProcess = nameOf(process.pid)
   const used = new Map<number, number>()
-  for (const name of readdirSync('/proc/self/task')) {
-    const thread = Number(name)
-    if (thread === process.pid) continue
-    used.set(thread, Number(readFileSync(`/proc/self/task/${name}/schedstat`, 'utf8').split(' ', 1)[0]))
+  for (const thread of readdirSync('/proc/self/task').map(Number)) {
+    const name = nameOf(thread)
+    if (thread === process.pid || (name !== POOL_THREAD && name !== ofProcess)) continue
+    used.set(thread, Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]))
   }
   return used
 }
+
+const nameOf = (thread: number): string => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim()
