@@ -2,35 +2,21 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
-import { NodeStream, type ByteStream } from '../../broker/byte-stream.ts'
+import { NodeStream } from '../../broker/byte-stream.ts'
 import type { AdmissionLimits } from '../../broker/admission.ts'
-import { listenTcp, type Listener } from '../../broker/listeners.ts'
+import { listenTcp } from '../../broker/listeners.ts'
 import { openTcpHandles, TcpStream } from '../../broker/tcp-stream.ts'
+import { arrivals, isEmpty, testsOfAnyStream, type Listening, type Way } from './door-support/any-stream.ts'
 import { until } from './door-support/connections.ts'
-import { fill, Heard } from './door-support/heard.ts'
-import { anInside, aSocket, untilClosed, type Inside } from './door-support/sockets.ts'
+import { fill, type Heard } from './door-support/heard.ts'
+import { aSocket, untilClosed } from './door-support/sockets.ts'
 
 /** For a test that waits for what never comes. */
 const PATIENCE = { timeout: 20_000 }
 
-interface Listening {
-  readonly inside: Inside
-  readonly listener: Listener
-  readonly port: number
-  readonly heard: Heard[]
-}
-
-type Way = 'handle' | 'socket'
-
 /** Streams by one of the two ways; they listen from the start. */
 async function aListener(t: TestContext, way: Way, limits: Partial<AdmissionLimits> = {}): Promise<Listening> {
-  const heard: Heard[] = []
-  const arrived = (stream: ByteStream): void => {
-    const one = new Heard(stream)
-    heard.push(one)
-    stream.listen(one)
-  }
-  const inside = anInside(t, limits, (stream) => arrived(new NodeStream(stream)))
+  const { inside, heard, arrived } = arrivals(t, limits)
   const listener = await listenTcp({
     ...inside,
     address: { host: '127.0.0.1', port: 0 },
@@ -48,8 +34,6 @@ async function aConnection(t: TestContext, way: Way): Promise<Listening & { clie
   assert.equal(one.stream instanceof TcpStream, way === 'handle')
   return { ...listening, client, one }
 }
-
-const isEmpty = ({ inside }: Listening): boolean => inside.admission.counters().addresses === 0
 
 describe('a Node that is not as we know it', PATIENCE, () => {
   const real: unknown = Reflect.get(process, 'binding')
@@ -127,46 +111,6 @@ for (const way of ['handle', 'socket'] as const) {
       assert.equal(await untilClosed(client), 'abc')
     })
 
-    test('that is paused lets its sender wait, and goes on where it stopped', async (t) => {
-      const { client, one } = await aConnection(t, way)
-      one.stream.pause()
-      one.stream.pause()
-      const sent = 20_000_000
-      client.write(Buffer.alloc(sent, 'm'))
-      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-      assert.ok(one.bytes < 1_000_000, `${one.bytes} bytes were read`)
-      assert.ok(client.writableLength > 0)
-      one.stream.resume()
-      one.stream.resume()
-      await until(() => one.bytes === sent)
-    })
-
-    test('whose client does not read says so, counts what waits, and tells when it takes more', async (t) => {
-      const { client, one } = await aConnection(t, way)
-      client.pause()
-      const written = fill(one.stream)
-      assert.ok(one.stream.waitingBytes > 0)
-      assert.equal(one.stream.isCopied, false)
-      assert.equal(one.writables, 0)
-      let read = 0
-      client.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
-      await until(() => read === written && one.writables === 1)
-      assert.equal(one.stream.waitingBytes, 0)
-      assert.equal(one.stream.isCopied, true)
-    })
-
-    test('that ends says all that was written before, though its client reads late', async (t) => {
-      const { client, one } = await aConnection(t, way)
-      client.pause()
-      const written = fill(one.stream)
-      one.stream.end(false)
-      assert.equal(one.stream.isWritable, false)
-      let read = 0
-      client.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
-      await once(client, 'end')
-      assert.equal(read, written)
-    })
-
     test('that ends is gone soon, though its client never reads', async (t) => {
       const { client, one, ...listening } = await aConnection(t, way)
       client.pause()
@@ -213,15 +157,6 @@ for (const way of ['handle', 'socket'] as const) {
       assert.equal(one.errors.length, 1)
     })
 
-    test('closes with its listener, and nothing is heard of it afterwards', async (t) => {
-      const { client, one, listener, ...listening } = await aConnection(t, way)
-      const closed = untilClosed(client)
-      await listener.close()
-      await closed
-      assert.ok(isEmpty({ ...listening, listener }))
-      assert.equal(one.errors.length, 0)
-    })
-
     test('outlives it when the listener only stops accepting', async (t) => {
       const { client, one, listener, port } = await aConnection(t, way)
       listener.stopAccepting()
@@ -230,5 +165,7 @@ for (const way of ['handle', 'socket'] as const) {
       client.write('still here')
       await until(() => one.text === 'still here')
     })
+
+    testsOfAnyStream((t) => aConnection(t, way))
   })
 }

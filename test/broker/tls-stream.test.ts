@@ -1,39 +1,24 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type net from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import tls from 'node:tls'
 import type { AdmissionLimits } from '../../broker/admission.ts'
-import { NodeStream, type ByteStream } from '../../broker/byte-stream.ts'
-import { listenTls, type Listener } from '../../broker/listeners.ts'
+import { NodeStream } from '../../broker/byte-stream.ts'
+import { listenTls } from '../../broker/listeners.ts'
 import { openTcpHandles } from '../../broker/tcp-stream.ts'
 import { openTlsHandles, TlsStream } from '../../broker/tls-stream.ts'
 import { aCertificate } from '../support/certificate.ts'
+import { arrivals, isEmpty, testsOfAnyStream, type Listening, type Way } from './door-support/any-stream.ts'
 import { until } from './door-support/connections.ts'
-import { fill, Heard } from './door-support/heard.ts'
-import { anInside, aSocket, untilClosed, type Inside } from './door-support/sockets.ts'
+import { fill, type Heard } from './door-support/heard.ts'
+import { aSocket, untilClosed } from './door-support/sockets.ts'
 
 /** For a test that waits for what never comes. */
 const PATIENCE = { timeout: 20_000 }
 
-interface Listening {
-  readonly inside: Inside
-  readonly listener: Listener
-  readonly port: number
-  readonly heard: Heard[]
-}
-
-type Way = 'handle' | 'socket'
-
 /** Streams by one of the two ways; they listen from the start. */
 async function aListener(t: TestContext, way: Way, limits: Partial<AdmissionLimits> = {}): Promise<Listening> {
-  const heard: Heard[] = []
-  const arrived = (stream: ByteStream): void => {
-    const one = new Heard(stream)
-    heard.push(one)
-    stream.listen(one)
-  }
-  const inside = anInside(t, limits, (stream) => arrived(new NodeStream(stream)))
+  const { inside, heard, arrived } = arrivals(t, limits)
   const { cert, key } = await aCertificate()
   const listener = await listenTls({
     ...inside,
@@ -76,8 +61,6 @@ async function onAWire(t: TestContext, way: Way): Promise<Connected & { wire: ne
   await until(() => listening.heard[0]?.text === 'hello')
   return { ...listening, client, wire, one: listening.heard[0] ?? assert.fail() }
 }
-
-const isEmpty = ({ inside }: Listening): boolean => inside.admission.counters().addresses === 0
 
 class AnotherClass {
   useUserBuffer(): void {}
@@ -200,46 +183,6 @@ for (const way of ['handle', 'socket'] as const) {
       })
     }
 
-    test('that is paused lets its sender wait, and goes on where it stopped', async (t) => {
-      const { client, one } = await aConnection(t, way)
-      one.stream.pause()
-      one.stream.pause()
-      const sent = 20_000_000
-      client.write(Buffer.alloc(sent, 'm'))
-      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-      assert.ok(one.bytes < 1_000_000, `${one.bytes} bytes were read`)
-      assert.ok(client.writableLength > 0)
-      one.stream.resume()
-      one.stream.resume()
-      await until(() => one.bytes === sent)
-    })
-
-    test('whose client does not read says so, counts what waits, and tells when it takes more', async (t) => {
-      const { client, one } = await aConnection(t, way)
-      client.pause()
-      const written = fill(one.stream)
-      assert.ok(one.stream.waitingBytes > 0)
-      assert.equal(one.stream.isCopied, false)
-      assert.equal(one.writables, 0)
-      let read = 0
-      client.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
-      await until(() => read === written && one.writables === 1)
-      assert.equal(one.stream.waitingBytes, 0)
-      assert.equal(one.stream.isCopied, true)
-    })
-
-    test('that ends says all that was written before, though its client reads late', async (t) => {
-      const { client, one } = await aConnection(t, way)
-      client.pause()
-      const written = fill(one.stream)
-      one.stream.end(false)
-      let read = 0
-      client.on('data', (chunk: Buffer) => (read += chunk.length)).resume()
-      // By close_notify: an end of TCP alone would be no proof that nothing is missing.
-      await once(client, 'end')
-      assert.equal(read, written)
-    })
-
     test('that ends is gone soon, though its client never reads', async (t) => {
       const { client, one, ...listening } = await aConnection(t, way)
       client.pause()
@@ -277,13 +220,6 @@ for (const way of ['handle', 'socket'] as const) {
       )
     })
 
-    test('closes with its listener, and nothing is heard of it afterwards', async (t) => {
-      const { client, one, listener, ...listening } = await aConnection(t, way)
-      const closed = untilClosed(client)
-      await listener.close()
-      await closed
-      assert.ok(isEmpty({ ...listening, listener }))
-      assert.equal(one.errors.length, 0)
-    })
+    testsOfAnyStream((t) => aConnection(t, way))
   })
 }
